@@ -1,0 +1,222 @@
+//! Importers: files in, papers in the catalogue, and a report that names every record left out.
+//!
+//! A bad record never keeps a good one out. Papers go in by transactions of [`Options::batch`]; each
+//! is reported as [`Progress`] once it is on disk. Killing an import loses what was not reported, and
+//! the same import again completes it, because papers that are there already stay as they are.
+
+mod day;
+pub mod jsonl;
+mod lines;
+pub mod listing;
+mod source;
+
+use std::fmt;
+use std::path::Path;
+
+use crate::tidy::{Tidy, tidy};
+use crate::{Catalog, Error, NewPaper, Result};
+
+/// How to import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Year of a listing's day; see [`listing::Options::year`].
+    pub year: Option<i16>,
+    /// Papers a transaction. More are faster, as fewer index pages are written twice; but other
+    /// writers wait until the transaction is over, a quarter of a second for the default of 4,000.
+    pub batch: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            year: None,
+            batch: 4000,
+        }
+    }
+}
+
+/// How far an import is: all of it on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Bytes of the file that have been read; at times a little ahead of the papers.
+    pub bytes: u64,
+    /// Bytes of the file.
+    pub total_bytes: u64,
+    /// Records read, good and bad.
+    pub read: u64,
+    /// Bad ones among them.
+    pub bad: u64,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Records read, good and bad.
+    pub read: u64,
+    /// Papers that were not in the catalogue.
+    pub added: u64,
+    /// Papers that were, and of which something new was learnt.
+    pub updated: u64,
+    /// Papers that were, with all that was said of them.
+    pub unchanged: u64,
+    /// The records left out, in the order of the file, at most [`Report::MAX_BAD`].
+    pub bad: Vec<BadRecord>,
+    /// How many more were left out.
+    pub more_bad: u64,
+}
+
+impl Report {
+    /// Most bad records that are named one by one: a file of nothing else must not fill the memory.
+    pub const MAX_BAD: usize = 10_000;
+
+    fn add_bad(&mut self, bad: BadRecord) {
+        self.read += 1;
+        if self.bad.len() < Self::MAX_BAD {
+            self.bad.push(bad);
+        } else {
+            self.more_bad += 1;
+        }
+    }
+}
+
+/// A record that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// The file.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: u64,
+    /// What is wrong with it, and what was expected.
+    pub reason: String,
+}
+
+impl fmt::Display for BadRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.reason)
+    }
+}
+
+/// What a file's reader hands over.
+enum Item {
+    /// A record, with the line where it begins.
+    Paper(u64, Box<NewPaper>),
+    /// A record that is left out.
+    Bad(u64, String),
+}
+
+/// A batch on its way from the reader to the database.
+#[derive(Default)]
+struct Batch {
+    papers: Vec<Tidy>,
+    bad: Vec<BadRecord>,
+    bytes: u64,
+}
+
+/// Imports a file: the listing text, or JSON Lines, either one plain, gzip or zstd.
+///
+/// Which of them it is, is told by its first bytes; a name in `.jsonl`, `.ndjson` or `.json` says
+/// JSON Lines whatever they are.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read, [`Error::Database`] if the catalogue cannot be written.
+/// Neither undoes what was reported as progress. What is wrong within the file is in the report.
+///
+/// # Example
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use pressrun_catalog::{Catalog, import};
+///
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("papers.jsonl");
+/// std::fs::write(&file, "{\"title\": \"Gates that open\"}\n{\"title\": 7}\n")?;
+///
+/// let catalog = Catalog::in_memory().await?;
+/// let options = import::Options::default();
+/// let report = import::import_file(&catalog, &file, &options, &mut |_| {}).await?;
+/// assert_eq!((report.read, report.added), (2, 1));
+/// assert!(report.bad[0].to_string().ends_with(
+///     "papers.jsonl:2: invalid type: integer `7`, expected a string (column 11)"
+/// ));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub async fn import_file(
+    catalog: &Catalog,
+    path: &Path,
+    options: &Options,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Report> {
+    let total_bytes = std::fs::metadata(path).map_err(|e| io(path, e))?.len();
+    // Reading and parsing have a thread of their own, so that they go on while the database writes;
+    // two batches wait at most, so that a large file never lies in memory.
+    let (sender, mut batches) = tokio::sync::mpsc::channel(2);
+    let (owned, options) = (path.to_owned(), options.clone());
+    let reader = tokio::task::spawn_blocking(move || read(&owned, &options, &sender));
+    let mut report = Report::default();
+    while let Some(batch) = batches.recv().await {
+        let Batch { papers, bad, bytes } = batch;
+        let papers_read = papers.len() as u64;
+        let done = catalog.upsert_tidy(papers).await?;
+        report.read += papers_read;
+        report.added += done.added;
+        report.updated += done.updated;
+        report.unchanged += done.unchanged;
+        bad.into_iter().for_each(|bad| report.add_bad(bad));
+        progress(Progress {
+            bytes,
+            total_bytes,
+            read: report.read,
+            bad: report.bad.len() as u64 + report.more_bad,
+        });
+    }
+    match reader.await {
+        Ok(result) => result.map_err(|e| io(path, e))?,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+    Ok(report)
+}
+
+/// Reads a file batch by batch until its end, or until nobody listens any more.
+fn read(
+    path: &Path,
+    options: &Options,
+    sender: &tokio::sync::mpsc::Sender<Batch>,
+) -> std::io::Result<()> {
+    let mut source = source::Source::open(path)?;
+    let file = path.display().to_string();
+    let size = options.batch.max(1);
+    let mut batch = Batch::default();
+    let counter = source.counter();
+    let mut sink = |item| {
+        let bad = |line, reason| BadRecord {
+            file: file.clone(),
+            line,
+            reason,
+        };
+        match item {
+            Item::Paper(line, paper) => match tidy(&paper) {
+                Ok(paper) => batch.papers.push(paper),
+                Err(error) => batch.bad.push(bad(line, error.to_string())),
+            },
+            Item::Bad(line, reason) => batch.bad.push(bad(line, reason)),
+        }
+        if batch.papers.len() + batch.bad.len() < size {
+            return true;
+        }
+        batch.bytes = counter.get();
+        sender.blocking_send(std::mem::take(&mut batch)).is_ok()
+    };
+    let whole = source::items(&mut source, path, options, &mut sink)?;
+    if whole {
+        batch.bytes = counter.get();
+        let _ = sender.blocking_send(batch);
+    }
+    Ok(())
+}
+
+fn io(path: &Path, source: std::io::Error) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        source,
+    }
+}

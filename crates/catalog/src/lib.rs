@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod catalog;
+mod dialect;
+mod error;
+mod events;
+pub mod identity;
+pub mod import;
+mod lists;
+mod migrate;
+mod paper;
+mod period;
+mod plan;
+mod records;
+mod runs;
+mod sql;
+mod tidy;
+mod upsert;
+
+pub use catalog::Catalog;
+pub use error::{Constraint, Error, Result};
+pub use lists::{ListPage, ListQuery, Neighbours, Sort};
+pub use paper::{NewPaper, Paper, VerdictCounts};
+pub use period::Period;
+pub use records::RecordHead;
+pub use runs::{RunEnd, RunRow, RunSignal, RunState};
+pub use upsert::Upserted;

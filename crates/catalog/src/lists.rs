@@ -1,0 +1,389 @@
+//! Reading papers: one, or a page of a list.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use crate::paper::{PAPER_COLUMNS, paper};
+use crate::{Catalog, Error, Paper, Period, Result, sql};
+
+/// The order of a list. Ties are broken by date, newest first, then by id: the order is total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Sort {
+    /// Newest first: by listed day, else by date of publication.
+    #[default]
+    Date,
+    /// Most votes first.
+    Votes,
+    /// Most recently voted for; papers without votes after them, newest first.
+    Trending,
+    /// Most comments first.
+    Comments,
+    /// Largest share of claims reproduced first; papers without a record last.
+    Verdict,
+    /// From A to Z.
+    Title,
+}
+
+impl Sort {
+    /// All orders.
+    pub const ALL: [Self; 6] = [
+        Self::Date,
+        Self::Votes,
+        Self::Trending,
+        Self::Comments,
+        Self::Verdict,
+        Self::Title,
+    ];
+
+    /// The name in URLs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Date => "date",
+            Self::Votes => "votes",
+            Self::Trending => "trending",
+            Self::Comments => "comments",
+            Self::Verdict => "verdict",
+            Self::Title => "title",
+        }
+    }
+
+    /// What a paper must have to come first; those without follow, newest first. Each is the
+    /// condition of a partial index of the first migration, and its contrary.
+    fn first(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Date | Self::Title => None,
+            Self::Votes | Self::Trending => Some(("votes > 0", "votes = 0")),
+            Self::Comments => Some(("comments > 0", "comments = 0")),
+            Self::Verdict => Some(("verdict_rank >= 0", "verdict_rank < 0")),
+        }
+    }
+
+    /// `ORDER BY`: for each the columns of an index of the first migration.
+    fn order(self) -> &'static str {
+        match self {
+            Self::Date => "dated DESC, id",
+            Self::Votes => "votes DESC, dated DESC, id",
+            Self::Trending => "trending DESC, dated DESC, id",
+            Self::Comments => "comments DESC, dated DESC, id",
+            Self::Verdict => "verdict_rank DESC, dated DESC, id",
+            Self::Title => "title_key, id",
+        }
+    }
+}
+
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Sort {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|sort| sort.name() == text);
+        found.ok_or_else(|| Error::Invalid {
+            what: "sort order",
+            value: text.to_owned(),
+            expected: "`date`, `votes`, `trending`, `comments`, `verdict` or `title`",
+        })
+    }
+}
+
+/// Which page of which list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListQuery {
+    /// The papers of this period.
+    pub period: Period,
+    /// In this order.
+    pub sort: Sort,
+    /// Page, from 1; 0 counts as 1.
+    pub page: u32,
+    /// Papers a page, from 1 to [`ListQuery::MAX_PER_PAGE`]; a number outside counts as the nearest.
+    pub per_page: u32,
+}
+
+impl ListQuery {
+    /// Most papers of one page.
+    pub const MAX_PER_PAGE: u32 = 256;
+
+    /// The first page of a period, in the given order.
+    pub fn new(period: Period, sort: Sort) -> Self {
+        Self {
+            period,
+            sort,
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for ListQuery {
+    fn default() -> Self {
+        Self {
+            period: Period::All,
+            sort: Sort::Date,
+            page: 1,
+            per_page: 30,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPage {
+    /// Its papers; none on a page after the last.
+    pub papers: Vec<Paper>,
+    /// Papers of the whole list.
+    pub total: u64,
+    /// This page, from 1.
+    pub page: u32,
+    /// Pages of the list; 1 if it is empty.
+    pub pages: u32,
+}
+
+/// The nearest periods of the same kind that have papers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Neighbours {
+    /// The one before.
+    pub previous: Option<Period>,
+    /// The one after.
+    pub next: Option<Period>,
+}
+
+impl Catalog {
+    /// The paper of that id, else of that arXiv id, else the one whose study has that slug.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn paper(&self, id: &str) -> Result<Option<Paper>> {
+        let sql = format!(
+            "SELECT {PAPER_COLUMNS} FROM papers WHERE id = $1 OR arxiv_id = $1 OR slug = $1"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(id.to_owned());
+        let rows = query.fetch_all(self.readers()).await?;
+        let mut papers: Vec<Paper> = rows.iter().map(paper).collect::<Result<_, _>>()?;
+        let arxiv = |p: &Paper| p.arxiv_id.as_deref() == Some(id);
+        papers.sort_by_key(|p| (p.id != id, !arxiv(p)));
+        Ok((!papers.is_empty()).then(|| papers.swap_remove(0)))
+    }
+
+    /// A page of a list.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn list(&self, query: &ListQuery) -> Result<ListPage> {
+        let per_page = query.per_page.clamp(1, ListQuery::MAX_PER_PAGE);
+        let page = query.page.max(1);
+        let limit = i64::from(per_page);
+        let offset = i64::from(page - 1) * limit;
+        // One transaction: number, first part and rest are of the same moment.
+        let mut snapshot = self.readers().begin().await?;
+        let (total, papers) = match query.period.range() {
+            Some(range) => {
+                let total = count(&mut snapshot, COUNT_RANGE, Some(range)).await?;
+                let sql = range_sql(query.sort);
+                let papers = read(&mut snapshot, sql, Some(range), (limit, offset)).await?;
+                (total, papers)
+            }
+            None => {
+                let total = count(&mut snapshot, COUNT_ALL, None).await?;
+                let papers = whole_list(&mut snapshot, query.sort, limit, offset).await?;
+                (total, papers)
+            }
+        };
+        snapshot.commit().await?;
+        let pages = u32::try_from(total.div_ceil(u64::from(per_page))).unwrap_or(u32::MAX);
+        Ok(ListPage {
+            papers,
+            total,
+            page,
+            pages: pages.max(1),
+        })
+    }
+
+    /// The newest day that has a list.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn latest_day(&self) -> Result<Option<Date>> {
+        let query = sqlx::query("SELECT MAX(listed) FROM papers");
+        Ok(sql::day(&query.fetch_one(self.readers()).await?, 0)?)
+    }
+
+    /// The nearest periods of the same kind that have papers; none for [`Period::All`].
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn neighbours(&self, period: Period) -> Result<Neighbours> {
+        let Some((first, last)) = period.range() else {
+            return Ok(Neighbours::default());
+        };
+        let before = sqlx::query("SELECT MAX(listed) FROM papers WHERE listed < $1");
+        let before = before.bind(first.to_string());
+        let before = sql::day(&before.fetch_one(self.readers()).await?, 0)?;
+        let after = sqlx::query("SELECT MIN(listed) FROM papers WHERE listed > $1");
+        let after = after.bind(last.to_string());
+        let after = sql::day(&after.fetch_one(self.readers()).await?, 0)?;
+        Ok(Neighbours {
+            previous: before.map(|day| period.of_same_kind(day)),
+            next: after.map(|day| period.of_same_kind(day)),
+        })
+    }
+
+    /// Papers in the catalogue.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn count_papers(&self) -> Result<u64> {
+        let mut connection = self.readers().acquire().await?;
+        count(&mut connection, COUNT_ALL, None).await
+    }
+}
+
+const COUNT_ALL: &str = "SELECT COUNT(*) FROM papers";
+const COUNT_RANGE: &str = "SELECT COUNT(*) FROM papers WHERE listed BETWEEN $1 AND $2";
+
+/// A stretch of the list of all papers: of those that come first, then of the rest.
+async fn whole_list(
+    connection: &mut AnyConnection,
+    sort: Sort,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<Paper>> {
+    let Some((first, rest)) = sort.first() else {
+        return read(connection, all_sql(sort, None), None, (limit, offset)).await;
+    };
+    let number = format!("{COUNT_ALL} WHERE {first}");
+    let number = i64::try_from(count(connection, number, None).await?).unwrap_or(i64::MAX);
+    let mut papers = Vec::new();
+    if offset < number {
+        papers = read(
+            connection,
+            all_sql(sort, Some(first)),
+            None,
+            (limit, offset),
+        )
+        .await?;
+    }
+    let left = limit - i64::try_from(papers.len()).unwrap_or(limit);
+    if left > 0 {
+        let slice = (left, (offset - number).max(0));
+        let sql = all_sql(Sort::Date, Some(rest));
+        papers.extend(read(connection, sql, None, slice).await?);
+    }
+    Ok(papers)
+}
+
+/// All papers, or those of one side of [`Sort::first`]: a stretch of the order's own index.
+fn all_sql(sort: Sort, only: Option<&str>) -> String {
+    let only = only.map(|condition| format!("WHERE {condition} "));
+    format!(
+        "SELECT {PAPER_COLUMNS} FROM papers {}ORDER BY {} LIMIT $1 OFFSET $2",
+        only.unwrap_or_default(),
+        sort.order()
+    )
+}
+
+/// The papers of a period are found by their day and then sorted. The subquery keeps a planner
+/// from walking the whole order instead in search of the few that lie in the period.
+fn range_sql(sort: Sort) -> String {
+    format!(
+        "WITH of_period AS MATERIALIZED (SELECT {PAPER_COLUMNS}, dated, trending, title_key \
+         FROM papers WHERE listed BETWEEN $1 AND $2) \
+         SELECT {PAPER_COLUMNS} FROM of_period ORDER BY {} LIMIT $3 OFFSET $4",
+        sort.order()
+    )
+}
+
+async fn count(
+    connection: &mut AnyConnection,
+    sql: impl Into<String>,
+    range: Option<(Date, Date)>,
+) -> Result<u64> {
+    let mut query = sqlx::query(AssertSqlSafe(sql.into()));
+    if let Some((first, last)) = range {
+        query = query.bind(first.to_string()).bind(last.to_string());
+    }
+    let row = query.fetch_one(connection).await?;
+    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+}
+
+async fn read(
+    connection: &mut AnyConnection,
+    sql: String,
+    range: Option<(Date, Date)>,
+    (limit, offset): (i64, i64),
+) -> Result<Vec<Paper>> {
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    if let Some((first, last)) = range {
+        query = query.bind(first.to_string()).bind(last.to_string());
+    }
+    let rows = query.bind(limit).bind(offset).fetch_all(connection).await?;
+    Ok(rows.iter().map(paper).collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The steps of SQLite's plan for a statement.
+    async fn plan(catalog: &Catalog, sql: &str) -> Vec<String> {
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(catalog.readers());
+        let steps = rows.await.unwrap();
+        steps.iter().map(|row| row.try_get(3).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn every_order_is_a_stretch_of_an_index() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        for (sort, index) in [
+            (Sort::Date, "papers_dated_idx"),
+            (Sort::Votes, "papers_votes_idx"),
+            (Sort::Trending, "papers_trending_idx"),
+            (Sort::Comments, "papers_comments_idx"),
+            (Sort::Verdict, "papers_verdict_idx"),
+            (Sort::Title, "papers_title_idx"),
+        ] {
+            let first = sort.first().map(|(first, _)| first);
+            let steps = plan(&catalog, &all_sql(sort, first)).await;
+            // One step: nothing is sorted.
+            assert_eq!(steps.len(), 1, "{steps:?}");
+            assert!(
+                steps[0].contains(&format!(" USING INDEX {index}")),
+                "{steps:?}"
+            );
+            if let Some((first, rest)) = sort.first() {
+                let steps = plan(&catalog, &all_sql(Sort::Date, Some(rest))).await;
+                assert_eq!(
+                    steps,
+                    ["SCAN papers USING INDEX papers_dated_idx"],
+                    "{sort}"
+                );
+                let steps = plan(&catalog, &format!("{COUNT_ALL} WHERE {first}")).await;
+                assert!(steps[0].contains("USING COVERING INDEX"), "{steps:?}");
+            }
+            let steps = plan(&catalog, &range_sql(sort)).await;
+            let found = "SEARCH papers USING INDEX papers_listed_idx (listed>? AND listed<?)";
+            assert!(steps.iter().any(|step| step == found), "{steps:?}");
+        }
+        let steps = plan(&catalog, COUNT_RANGE).await;
+        let found = "SEARCH papers USING COVERING INDEX papers_listed_idx (listed>? AND listed<?)";
+        assert_eq!(steps, [found]);
+    }
+
+    #[test]
+    fn names_of_orders() {
+        for sort in Sort::ALL {
+            assert_eq!(sort.to_string().parse::<Sort>().unwrap(), sort);
+        }
+        let error = "hot".parse::<Sort>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("sort order `hot` is not valid; expected `date`"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the catalogue through its public face, in one binary.
+
+mod concurrency;
+mod crash;
+mod importing;
+mod lists;
+mod papers;
+mod records;
+mod runs;
+mod support;
