@@ -1,0 +1,206 @@
+//! The command line. Every option can also be set by the environment variable that it names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use pressrun_lab::Profile;
+use tracing_subscriber::EnvFilter;
+
+/// Daily Papers in which every paper runs.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to log, e.g. `info` or `pressrun_web=debug`.
+    #[arg(long, global = true, env = "PRESSRUN_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Log as JSON, one object per line.
+    #[arg(long, global = true, env = "PRESSRUN_LOG_JSON")]
+    pub log_json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the site.
+    Serve(ServeArgs),
+    /// Run a paper's study here, with its baselines.
+    Run(RunArgs),
+    /// List the papers and what runs.
+    Studies(StudiesArgs),
+    /// Show a paper: claims, verdicts, numbers.
+    Show(ShowArgs),
+    /// Import papers: the text of a Daily Papers listing, or JSON Lines (also .gz, .zst).
+    ///
+    /// Good records go in, each bad one is named with file, line and reason. Exit status: 0 if all
+    /// went in, 1 if some records were bad, 2 if nothing could be done.
+    Import(ImportArgs),
+    /// List or fetch the data sets that studies train on.
+    Data(DataArgs),
+    /// Check this machine and this installation.
+    Doctor(DoctorArgs),
+    /// Run a study as the child of a supervisor; ends when standard input closes.
+    #[command(hide = true)]
+    RunChild(ChildArgs),
+}
+
+/// Where the site keeps its database.
+#[derive(Debug, Clone, Args)]
+pub struct SiteData {
+    /// Folder of the site's database; made if absent.
+    #[arg(long, env = "PRESSRUN_DATA", value_name = "DIR", default_value = "pressrun-data")]
+    pub data: PathBuf,
+}
+
+/// Where whole data sets lie.
+#[derive(Debug, Clone, Args)]
+pub struct DataSets {
+    /// Folder with whole data sets, e.g. Fashion-MNIST; the embedded parts are used without it.
+    #[arg(long, env = "PRESSRUN_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address to listen on.
+    #[arg(long, env = "PRESSRUN_ADDR", default_value = "127.0.0.1:8080")]
+    pub addr: SocketAddr,
+    /// Database.
+    #[command(flatten)]
+    pub site: SiteData,
+    /// Data sets.
+    #[command(flatten)]
+    pub data_sets: DataSets,
+    /// Wall time that a run may take, in seconds.
+    #[arg(long, env = "PRESSRUN_RUN_SECONDS", default_value_t = 1200, value_name = "N")]
+    pub run_seconds: u64,
+    /// Memory that a run may use, in MiB.
+    #[arg(long, env = "PRESSRUN_RUN_MEMORY", default_value_t = 4096, value_name = "MIB")]
+    pub run_memory: u64,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The paper's slug; `pressrun studies` lists them.
+    pub slug: String,
+    /// `quick` (at most 20 s on two cores) or `full` (at most 10 minutes).
+    #[arg(long, default_value = "quick")]
+    pub profile: Profile,
+    /// Number of seeds; the profile's default if absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub seeds: Option<u64>,
+    /// Print the run's events as JSON, one per line.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the record of a full run into the paper's folder of the source tree.
+    #[arg(long)]
+    pub record: bool,
+    /// Why a new record supersedes the one that is there.
+    #[arg(long, value_name = "TEXT", requires = "record")]
+    pub reason: Option<String>,
+    /// Data sets.
+    #[command(flatten)]
+    pub data_sets: DataSets,
+}
+
+/// Arguments of the supervised child.
+#[derive(Debug, Args)]
+pub struct ChildArgs {
+    /// Slug of the study.
+    pub slug: String,
+    /// Profile.
+    #[arg(long)]
+    pub profile: Profile,
+    /// Number of seeds.
+    #[arg(long)]
+    pub seeds: Option<u64>,
+    /// Identifier of the run.
+    #[arg(long)]
+    pub run_id: String,
+    /// Data sets.
+    #[command(flatten)]
+    pub data_sets: DataSets,
+}
+
+/// Arguments of `studies`.
+#[derive(Debug, Args)]
+pub struct StudiesArgs {
+    /// Print a JSON list.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The paper's slug or arXiv id.
+    pub slug: String,
+    /// Print the record as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Files to import.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Year of a listing's day, which has none; by default the most recent such day.
+    #[arg(long)]
+    pub year: Option<i16>,
+    /// Database.
+    #[command(flatten)]
+    pub site: SiteData,
+}
+
+/// Arguments of `data`.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// What to do with the data sets.
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// Commands of `data`.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// List the data sets with source, licence, size and checksum.
+    List,
+    /// Fetch Fashion-MNIST into a folder, with checksums.
+    Fetch {
+        /// Folder to fetch into; pass it as `--data-dir` when running.
+        dir: PathBuf,
+        /// Base URL to fetch from instead of the official ones.
+        #[arg(long)]
+        url: Option<String>,
+    },
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Database.
+    #[command(flatten)]
+    pub site: SiteData,
+    /// Data sets.
+    #[command(flatten)]
+    pub data_sets: DataSets,
+}
+
+/// Logs to standard error, so that standard output stays a command's result.
+pub fn init_tracing(filter: Option<&str>, json: bool) {
+    let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or("info,sqlx=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        builder.json().init();
+    } else {
+        use std::io::IsTerminal as _;
+        builder.with_ansi(std::io::stderr().is_terminal()).init();
+    }
+}

@@ -1,0 +1,50 @@
+//! One file per command.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use pressrun_lab::{Library, Software};
+
+use crate::cli::Command;
+
+mod data;
+mod doctor;
+mod import;
+mod run;
+mod serve;
+mod show;
+mod studies;
+
+/// Carries out a command.
+pub fn dispatch(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Serve(args) => block_on(serve::serve(args)),
+        Command::Run(args) => block_on(run::run(args)),
+        Command::RunChild(args) => run::child(&args),
+        Command::Studies(args) => studies::studies(&args),
+        Command::Show(args) => show::show(&args),
+        Command::Import(args) => block_on(import::import(args)),
+        Command::Data(args) => data::data(&args),
+        Command::Doctor(args) => block_on(doctor::doctor(args)),
+    }
+}
+
+/// The papers of this build.
+fn library() -> Result<Library> {
+    pressrun_studies::library().context("reading the papers of this build")
+}
+
+/// What this build is made of.
+fn software() -> Software {
+    Software {
+        pressrun: env!("CARGO_PKG_VERSION").into(),
+        commit: env!("PRESSRUN_COMMIT").into(),
+        crates: env!("PRESSRUN_CRATES").split(';').map(str::to_owned).collect(),
+        rustc: env!("PRESSRUN_RUSTC").into(),
+    }
+}
+
+fn block_on(future: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("starting the asynchronous runtime")?.block_on(future)
+}

@@ -1,0 +1,111 @@
+//! `pressrun serve`: the site with its worker.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use pressrun_catalog::{Catalog, NewPaper};
+use pressrun_lab::{Cancel, Library, Limits};
+use pressrun_web::Site;
+use pressrun_worker::{Worker, WorkerConfig};
+
+use super::library;
+use crate::cli::ServeArgs;
+
+/// How long the worker may take to end its child when the site stops.
+const STOP: Duration = Duration::from_secs(8);
+
+/// Starts the site and serves until interrupted.
+pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
+    let library = Arc::new(library()?);
+    let folder = &args.site.data;
+    std::fs::create_dir_all(folder).with_context(|| format!("making `{}`", folder.display()))?;
+    let _lock = lock(folder)?;
+    let catalog = Catalog::open(folder)
+        .await
+        .with_context(|| format!("opening the database in `{}`", folder.display()))?;
+    shelve(&catalog, &library).await?;
+    let listener = tokio::net::TcpListener::bind(args.addr)
+        .await
+        .with_context(|| format!("listening on {} (choose another with --addr)", args.addr))?;
+    // Standard output carries the address alone, so that a script can wait for it.
+    println!("Pressrun is on http://{}", listener.local_addr()?);
+
+    let stop = Cancel::default();
+    let config = WorkerConfig {
+        name: "local".into(),
+        program: std::env::current_exe().context("finding this program")?,
+        arguments: vec!["run-child".into()],
+        data_dir: args.data_sets.data_dir,
+        limits: Limits {
+            time: Duration::from_secs(args.run_seconds),
+            memory: args.run_memory << 20,
+        },
+    };
+    let worker = Worker::new(catalog.clone(), config);
+    let working = {
+        let stop = stop.clone();
+        tokio::spawn(async move { worker.run(stop).await })
+    };
+    pressrun_web::serve(listener, Site::new(catalog, library), interrupted()).await?;
+    stop.cancel();
+    if tokio::time::timeout(STOP, working).await.is_err() {
+        tracing::warn!("the worker did not stop in time; its run is marked at the next start");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts the papers and records of this build into the catalogue; what is there already stays.
+async fn shelve(catalog: &Catalog, library: &Library) -> Result<()> {
+    let papers: Vec<NewPaper> =
+        library.entries().iter().map(|e| NewPaper::from_manifest(&e.manifest)).collect();
+    catalog.upsert(&papers).await.context("storing the papers of this build")?;
+    for record in library.entries().iter().filter_map(|e| e.record.as_ref()) {
+        catalog.add_record(record).await.context("storing the records of this build")?;
+    }
+    Ok(())
+}
+
+/// One site per folder: a second one would take the first one's runs for interrupted.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("opening `{}`", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another Pressrun is running on `{}`", folder.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("locking `{}`", path.display()))
+        }
+    }
+}
+
+/// Ends with an interrupt or a request to terminate.
+async fn interrupted() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+    tracing::info!("stopping");
+}

@@ -1,0 +1,197 @@
+//! The site in a real browser: read, run, watch, cancel, look.
+//!
+//! Needs Debian's `chromium` and `chromium-driver`. Without them the test says that it is skipped,
+//! and fails under `CI=true`. Screenshots are left in `target/screenshots` (or the folder that
+//! `PRESSRUN_SCREENSHOTS` names), wide and narrow, light and dark.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+use thirtyfour::common::capabilities::desiredcapabilities::ChromeCapabilities;
+use thirtyfour::prelude::*;
+
+use crate::server::{PATIENCE, Server};
+
+const DRIVER: &str = "/usr/bin/chromedriver";
+
+/// ChromeDriver on a free port; killed when dropped.
+struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    fn start() -> Option<Self> {
+        if !Path::new(DRIVER).exists() {
+            let text = format!("`{DRIVER}` is missing: install chromium and chromium-driver");
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{text}");
+            eprintln!("SKIPPED: {text}");
+            return None;
+        }
+        let mut child = Command::new(DRIVER)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the driver starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let port = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|l| Some(l.split_once("started successfully on port ")?.1.to_owned()))
+            .expect("the driver's port");
+        let port = port.trim_end_matches('.').to_owned();
+        // Its pipe must not fill up.
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(Self { child, url: format!("http://127.0.0.1:{port}") })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn browser(driver: &Driver, profile: &Path) -> WebDriverResult<WebDriver> {
+    let mut capabilities: ChromeCapabilities = DesiredCapabilities::chrome();
+    for argument in [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        &format!("--user-data-dir={}", profile.display()),
+    ] {
+        capabilities.add_arg(argument)?;
+    }
+    WebDriver::new(driver.url.clone(), capabilities).await
+}
+
+/// Waits until the page has an element.
+async fn wait_for(browser: &WebDriver, selector: &str) -> WebDriverResult<WebElement> {
+    let query = browser.query(By::Css(selector));
+    query.wait(PATIENCE, Duration::from_millis(50)).first().await
+}
+
+/// How many points the page's curves have.
+async fn points(browser: &WebDriver) -> WebDriverResult<u64> {
+    let script = "return [...document.querySelectorAll('[data-role=curves] svg [d]')]\
+                  .reduce((n, e) => n + (e.getAttribute('d').match(/[ML]/g) || []).length, 0)";
+    browser.execute(script, vec![]).await?.convert()
+}
+
+#[tokio::test]
+async fn a_reader_opens_a_paper_runs_it_and_sees_the_verdicts() -> WebDriverResult<()> {
+    let Some(driver) = Driver::start() else { return Ok(()) };
+    let data = tempfile::tempdir().expect("a folder");
+    let server = Server::start(data.path());
+    let browser = browser(&driver, &data.path().join("profile")).await?;
+    let result = journey(&browser, &server).await;
+    browser.quit().await?;
+    result
+}
+
+async fn journey(browser: &WebDriver, server: &Server) -> WebDriverResult<()> {
+    let at = |path: &str| format!("http://{}{path}", server.address);
+    browser.goto(at("/")).await?;
+    // The paper may stand on any page of the list: follow the pages as a reader would.
+    let paper = loop {
+        let links = browser.find_all(By::PartialLinkText("EvoMoE")).await?;
+        if let Some(link) = links.into_iter().next() {
+            break link;
+        }
+        browser.find(By::Css("a[rel=next]")).await?.click().await?;
+    };
+    paper.click().await?;
+    wait_for(browser, "article.paper").await?;
+
+    browser.find(By::Css("button[value=quick]")).await?.click().await?;
+    wait_for(browser, "#run").await?;
+    let run = browser.current_url().await?.to_string();
+    // The curve grows while we look, without a reload.
+    let mut seen = Vec::new();
+    browser.execute("window.sameDocument = true", vec![]).await?;
+    for _ in 0..2400 {
+        let n = points(browser).await?;
+        if n > seen.last().copied().unwrap_or(0) {
+            seen.push(n);
+        }
+        if seen.len() >= 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(seen.len() >= 3, "the curves did not grow: {seen:?}");
+    let same: bool =
+        browser.execute("return window.sameDocument === true", vec![]).await?.convert()?;
+    assert!(same, "the page was reloaded");
+
+    wait_for(browser, "#verdicts").await?;
+    assert_eq!(browser.current_url().await?.to_string(), run);
+    let text = browser.find(By::Css("#verdicts")).await?.text().await?;
+    for claim in ["C1", "C2", "C3", "C4"] {
+        assert!(text.contains(claim), "{text}");
+    }
+
+    cancel_another(browser, &at("/papers/2112.14397")).await?;
+    look(browser, &[("front", at("/")), ("paper", at("/papers/2301.10909")), ("run", run)]).await
+}
+
+/// Starts a full run and cancels it half-way.
+async fn cancel_another(browser: &WebDriver, paper: &str) -> WebDriverResult<()> {
+    browser.goto(paper).await?;
+    browser.find(By::Css("button[value=full]")).await?.click().await?;
+    wait_for(browser, "[data-role=curves] svg").await?;
+    wait_for(browser, "form[action$='/cancel'] button").await?.click().await?;
+    wait_for(browser, "form[action$='/restart'] button").await?;
+    let text = browser.find(By::Css("#run")).await?.text().await?;
+    assert!(text.to_lowercase().contains("cancelled"), "{text}");
+    Ok(())
+}
+
+/// Takes pictures, and checks what a picture would show at once: nothing sticks out at 360 px, and
+/// light and dark differ.
+async fn look(browser: &WebDriver, pages: &[(&str, String)]) -> WebDriverResult<()> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
+    let folder = std::env::var_os("PRESSRUN_SCREENSHOTS").map_or(target, PathBuf::from);
+    std::fs::create_dir_all(&folder).expect("a folder for screenshots");
+    for (name, url) in pages {
+        let mut backgrounds = Vec::new();
+        for scheme in ["light", "dark"] {
+            for (size, width, height) in [("wide", 1280, 1600), ("narrow", 360, 1600)] {
+                let metrics = json!({
+                    "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false
+                });
+                let cdp = browser.cdp();
+                cdp.send_raw("Emulation.setDeviceMetricsOverride", metrics).await?;
+                let media =
+                    json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+                cdp.send_raw("Emulation.setEmulatedMedia", media).await?;
+                browser.goto(url).await?;
+                wait_for(browser, "main").await?;
+                let script = "return [document.documentElement.scrollWidth, innerWidth, \
+                              getComputedStyle(document.body).backgroundColor]";
+                let (content, window, background): (u64, u64, String) =
+                    browser.execute(script, vec![]).await?.convert()?;
+                assert!(content <= window, "{name} {size}: {content} px in {window} px");
+                backgrounds.push(background);
+                let png = browser.screenshot_as_png().await?;
+                std::fs::write(folder.join(format!("{name}-{size}-{scheme}.png")), png)
+                    .expect("a screenshot is written");
+            }
+        }
+        assert_ne!(backgrounds[0], backgrounds[2], "{name}: dark looks like light");
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The whole program, started as a user would start it.
+
+mod browser;
+mod command_line;
+mod crash;
+mod import;
+mod server;
+mod site;

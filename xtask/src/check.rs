@@ -1,0 +1,117 @@
+//! `cargo xtask check`: everything that must pass before a change lands.
+
+use anyhow::{Result, bail};
+
+use crate::shell::{has, run, succeeds};
+
+/// A system part that a test needs.
+struct Part {
+    /// A file that it brings.
+    file: &'static str,
+    /// Debian packages that bring it.
+    packages: &'static [&'static str],
+    /// What cannot be tested without it.
+    needed_for: &'static str,
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        file: "/usr/bin/chromedriver",
+        packages: &["chromium", "chromium-driver"],
+        needed_for: "the site in a real browser",
+    },
+    Part {
+        file: "/usr/share/datasets/fashion-mnist",
+        packages: &["dataset-fashion-mnist"],
+        needed_for: "the whole of Fashion-MNIST",
+    },
+    Part {
+        file: "/usr/lib/postgresql/15/bin/initdb",
+        packages: &["postgresql-15"],
+        needed_for: "the migrations on PostgreSQL",
+    },
+];
+
+/// Runs every check, the cheapest first.
+pub fn check(install: bool) -> Result<()> {
+    run("cargo", &["fmt", "--all", "--check"])?;
+    crate::readme::readme(true)?;
+    system_parts(install)?;
+    let warnings = ["--", "-D", "warnings"];
+    let clippy = ["clippy", "--workspace", "--all-targets", "--quiet"];
+    run("cargo", &[&clippy[..], &warnings[..]].concat())?;
+    documentation()?;
+    // nextest runs every test in a process of its own and all in parallel; without it the plain
+    // runner does the same tests.
+    if succeeds("cargo", &["nextest", "--version"]) {
+        run(
+            "cargo",
+            &["nextest", "run", "--workspace", "--no-fail-fast"],
+        )?;
+        run("cargo", &["test", "--workspace", "--doc", "--quiet"])?;
+    } else {
+        run("cargo", &["test", "--workspace", "--no-fail-fast"])?;
+    }
+    eprintln!("\nall checks passed");
+    Ok(())
+}
+
+fn documentation() -> Result<()> {
+    // Broken links are denied by the workspace's lints.
+    run("cargo", &["doc", "--workspace", "--no-deps", "--quiet"])
+}
+
+/// Installs what is missing. What stays missing is an error under `CI=true`, else an announcement;
+/// the tests concerned announce themselves as skipped too.
+fn system_parts(install: bool) -> Result<()> {
+    let missing: Vec<&Part> = PARTS.iter().filter(|p| !exists(p)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if install && has("apt-get") {
+        let packages: Vec<&str> = missing
+            .iter()
+            .flat_map(|p| p.packages.iter().copied())
+            .collect();
+        if let Err(error) = apt_install(&packages) {
+            eprintln!("  {error:#}");
+        }
+    }
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    for part in PARTS.iter().filter(|p| !exists(p)) {
+        let text = format!(
+            "`{}` is missing (Debian: {}): {} cannot be tested",
+            part.file,
+            part.packages.join(" "),
+            part.needed_for
+        );
+        if ci {
+            bail!(text);
+        }
+        eprintln!("SKIPPED: {text}");
+    }
+    Ok(())
+}
+
+fn exists(part: &Part) -> bool {
+    std::path::Path::new(part.file).exists()
+}
+
+fn apt_install(packages: &[&str]) -> Result<()> {
+    let root = succeeds("sh", &["-c", "test $(id -u) = 0"]);
+    let (program, before): (&str, &[&str]) = if root {
+        ("env", &[])
+    } else {
+        ("sudo", &["-n", "env"])
+    };
+    if !root && !has("sudo") {
+        bail!(
+            "not root and no sudo: install by hand: apt-get install {}",
+            packages.join(" ")
+        );
+    }
+    let quiet = ["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"];
+    run(program, &[before, &quiet, &["update"]].concat())?;
+    let install = ["install", "--yes", "--no-install-recommends"];
+    run(program, &[before, &quiet, &install, packages].concat())
+}

@@ -1,0 +1,80 @@
+//! Tasks of the project: `cargo xtask TASK`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod check;
+mod new_study;
+mod readme;
+mod record;
+mod shell;
+
+/// Tasks of the project.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Everything that must pass: format, lints, documentation, tests; the cheapest first.
+    Check {
+        /// Install no system part; what needs one is announced and skipped (an error under CI).
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Begin a study for a paper: `crates/studies/src/NAME/mod.rs` and its line in `lib.rs`.
+    NewStudy {
+        /// Slug of the paper, e.g. `fast-ibp`.
+        slug: String,
+    },
+    /// Run the full profile and write `record.json`, of one study or of all.
+    Record {
+        /// Slug of the paper; all that have a study if absent.
+        slug: Option<String>,
+        /// Why the new record supersedes the one that is there.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Write what is generated: the table in README.md and `docs/record.schema.json`.
+    Readme {
+        /// Only say whether it is up to date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure: `site` is start-up, memory and page times.
+    Bench {
+        /// What to measure.
+        #[arg(value_parser = ["site"])]
+        what: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Check { no_install } => check::check(!no_install),
+        Task::NewStudy { slug } => new_study::new_study(&slug),
+        Task::Record { slug, reason } => record::record(slug.as_deref(), reason.as_deref()),
+        Task::Readme { check } => readme::readme(check),
+        Task::Bench { what } => bench::bench(&what),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Root of the workspace.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(PathBuf::from)
+        .unwrap_or_default()
+}
