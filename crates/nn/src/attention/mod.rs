@@ -1,0 +1,232 @@
+//! Attention.
+
+use burn::module::Module;
+use burn::tensor::{Bool, Device, Tensor, activation};
+use rand::Rng;
+
+use crate::init::Init;
+use crate::linear::{Linear, LinearConfig};
+use crate::{Error, Result};
+
+/// Makes a [`CausalSelfAttention`].
+#[derive(Debug, Clone)]
+pub struct CausalSelfAttentionConfig {
+    width: usize,
+    heads: usize,
+    init: Init,
+}
+
+impl CausalSelfAttentionConfig {
+    /// Attention of this width, divided among `heads`, with Glorot's uniform initial weights.
+    pub fn new(width: usize, heads: usize) -> Self {
+        Self {
+            width,
+            heads,
+            init: Init::XavierUniform { gain: 1.0 },
+        }
+    }
+
+    /// How the four maps are drawn.
+    pub fn with_init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+
+    /// Makes the layer.
+    ///
+    /// # Errors
+    /// If a size is 0 or the heads do not divide the width.
+    pub fn init(
+        &self,
+        device: &Device,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<CausalSelfAttention> {
+        let (width, heads) = (self.width, self.heads);
+        let divides = heads > 0 && width > 0 && width.is_multiple_of(heads);
+        Error::unless(
+            divides,
+            "CausalSelfAttention",
+            "heads",
+            heads,
+            "a divisor of the width",
+        )?;
+        let mut map = || {
+            let config = LinearConfig::new(width, width).with_init(self.init);
+            config.with_bias_init(Init::Constant(0.0)).init(device, rng)
+        };
+        let (query, key, value, out) = (map()?, map()?, map()?, map()?);
+        Ok(CausalSelfAttention {
+            query,
+            key,
+            value,
+            out,
+            heads,
+        })
+    }
+}
+
+/// Each position looks at itself and at the positions before it.
+///
+/// ```text
+/// Q, K, V = x W_q + b_q, x W_k + b_k, x W_v + b_v     divided among the heads
+/// A = softmax(Q K^T / sqrt(d_head) + M)               M = 0 up to the diagonal, -inf above
+/// y = concat(A V) W_o + b_o
+/// ```
+///
+/// # Shapes
+/// - `x` and output: `[batch, positions, width]`
+///
+/// # Source
+/// Vaswani et al., arXiv:1706.03762.
+///
+/// # Panics
+/// `forward` if the last dimension of `x` is not `width`.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Tensor;
+/// use pressrun_nn::{attention::CausalSelfAttentionConfig, device};
+/// use rand::SeedableRng;
+///
+/// let device = device::named("flex")?;
+/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let layer = CausalSelfAttentionConfig::new(8, 2).init(&device, &mut rng)?;
+/// assert_eq!(layer.forward(Tensor::ones([3, 5, 8], &device)).dims(), [3, 5, 8]);
+/// # Ok::<(), pressrun_nn::Error>(())
+/// ```
+#[derive(Module, Debug)]
+pub struct CausalSelfAttention {
+    /// `W_q`, `b_q`.
+    pub query: Linear,
+    /// `W_k`, `b_k`.
+    pub key: Linear,
+    /// `W_v`, `b_v`.
+    pub value: Linear,
+    /// `W_o`, `b_o`.
+    pub out: Linear,
+    heads: usize,
+}
+
+impl CausalSelfAttention {
+    /// Applies the layer.
+    ///
+    /// # Panics
+    /// If the last dimension of `x` is not `width`.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let [batch, positions, width] = x.dims();
+        let device = x.device();
+        let head = width / self.heads;
+        let split = |map: &Linear, x: Tensor<3>| {
+            map.forward(x)
+                .reshape([batch, positions, self.heads, head])
+                .swap_dims(1, 2)
+        };
+        let q = split(&self.query, x.clone()) * (head as f64).powf(-0.5);
+        let k = split(&self.key, x.clone());
+        let v = split(&self.value, x);
+        let future = Tensor::<2, Bool>::tril_mask([positions, positions], 0, &device);
+        let mask = future.float() * -1e9;
+        // A finite number instead of minus infinity: its weight is 0 in single precision, and no
+        // gradient can become NaN.
+        let scores = q.matmul(k.swap_dims(2, 3)) + mask.unsqueeze();
+        let y = activation::softmax(scores, 3).matmul(v);
+        self.out
+            .forward(y.swap_dims(1, 2).reshape([batch, positions, width]))
+    }
+
+    /// Multiplications and additions of one position among `positions`, forwards.
+    pub fn flops(&self, positions: usize) -> u64 {
+        let (width, _) = self.query.sizes();
+        (8 * width * width + 4 * positions * width) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::{device, testing};
+
+    fn layer(width: usize, heads: usize) -> (CausalSelfAttention, Device) {
+        let device = device::named("flex").unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        (
+            CausalSelfAttentionConfig::new(width, heads)
+                .init(&device, &mut rng)
+                .unwrap(),
+            device,
+        )
+    }
+
+    fn wave(shape: [usize; 3], device: &Device) -> Tensor<3> {
+        let n = shape.iter().product::<usize>();
+        let values: Vec<f32> = (0..n).map(|i| (i as f32 * 0.7).sin()).collect();
+        Tensor::<1>::from_floats(values.as_slice(), device).reshape(shape)
+    }
+
+    #[test]
+    fn two_positions_by_hand() {
+        let (mut layer, device) = layer(1, 1);
+        for map in [
+            &mut layer.query,
+            &mut layer.key,
+            &mut layer.value,
+            &mut layer.out,
+        ] {
+            map.weight = map.weight.clone().map(|w| w.ones_like());
+        }
+        // q = k = v = x = (1, 2). Position 1 sees itself: 1. Position 2: scores 2 and 4, weights
+        // 1 / (1 + e^2) and the rest: 2 - 1 / (1 + e^2) = 1.880797.
+        let y = layer.forward(Tensor::from_floats([[[1.0], [2.0]]], &device));
+        let y: Vec<f32> = y.try_into_vec_as().unwrap();
+        assert!(
+            (y[0] - 1.0).abs() < 1e-6 && (y[1] - 1.880797).abs() < 1e-5,
+            "{y:?}"
+        );
+    }
+
+    #[test]
+    fn a_later_position_changes_no_earlier_one() {
+        let (layer, device) = layer(8, 4);
+        let x = wave([2, 5, 8], &device);
+        let changed = x.clone().slice_fill([0..2, 3..5, 0..8], 7.0);
+        let part = |x| layer.forward(x).slice([0..2, 0..3, 0..8]);
+        assert!((part(x) - part(changed)).abs().max().into_scalar::<f32>() < 1e-6);
+    }
+
+    #[test]
+    fn gradients() {
+        let (layer, device) = layer(4, 2);
+        let x = wave([2, 3, 4], &device);
+        testing::check_module(&layer.clone().no_key_bias(), |m: &CausalSelfAttention| {
+            m.forward(x.clone()).square().sum()
+        });
+        let values: Vec<f32> = x.try_into_vec_as().unwrap();
+        testing::check_input(&device, [2, 3, 4], &values, |x| {
+            layer.forward(x).square().sum()
+        });
+    }
+
+    impl CausalSelfAttention {
+        /// The key's bias shifts all scores of a row alike: its gradient is 0 but for rounding.
+        fn no_key_bias(mut self) -> Self {
+            self.key.bias = None;
+            self
+        }
+    }
+
+    #[test]
+    fn heads_must_divide_the_width() {
+        let device = device::named("flex").unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let error = CausalSelfAttentionConfig::new(8, 3)
+            .init(&device, &mut rng)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "CausalSelfAttention: `heads` is `3`; expected a divisor of the width"
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! What a gate decides.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// Which experts see which token.
+///
+/// It lives on the host, because the experts' inputs have to be gathered by it; it takes no
+/// gradient.
+///
+/// # Example
+/// ```
+/// use pressrun_nn::gate::Chosen;
+///
+/// let chosen = Chosen::one_hot(&[1, 1, 0], 3);
+/// assert_eq!(chosen.load(), [1, 2, 0]);
+/// assert_eq!(chosen.tokens_of(1), [0, 1]);
+/// assert_eq!(chosen.mean_active(), 1.0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    experts: usize,
+    rows: Vec<bool>,
+}
+
+impl Chosen {
+    /// From a table `[tokens, experts]`, row after row.
+    ///
+    /// # Panics
+    /// If the table is not made of whole rows.
+    pub fn new(rows: Vec<bool>, experts: usize) -> Self {
+        assert!(
+            experts > 0 && rows.len().is_multiple_of(experts),
+            "Chosen: a table of {} entries has no rows of {experts} experts",
+            rows.len()
+        );
+        Self { experts, rows }
+    }
+
+    /// Every expert for every token.
+    pub fn all(tokens: usize, experts: usize) -> Self {
+        Self::new(vec![true; tokens * experts], experts)
+    }
+
+    /// One expert for each token.
+    ///
+    /// # Panics
+    /// If an expert is not below `experts`.
+    pub fn one_hot(expert_of: &[usize], experts: usize) -> Self {
+        let mut chosen = Self::new(vec![false; expert_of.len() * experts], experts);
+        for (token, &expert) in expert_of.iter().enumerate() {
+            assert!(expert < experts, "Chosen: expert {expert} of {experts}");
+            chosen.rows[token * experts + expert] = true;
+        }
+        chosen
+    }
+
+    /// The entries of `values`, `[tokens, experts]`, that are above `threshold`.
+    pub fn above(values: &Tensor<2>, threshold: f32) -> Self {
+        let rows = host(values).into_iter().map(|v| v > threshold).collect();
+        Self::new(rows, values.dims()[1])
+    }
+
+    /// The largest entry of each row of `values`, `[tokens, experts]`; the first of equal ones.
+    pub fn largest(values: &Tensor<2>) -> Self {
+        let experts = values.dims()[1];
+        let largest =
+            |row: &[f32]| (1..experts).fold(0, |best, e| if row[e] > row[best] { e } else { best });
+        let expert_of: Vec<usize> = host(values).chunks(experts).map(largest).collect();
+        Self::one_hot(&expert_of, experts)
+    }
+
+    /// Number of tokens.
+    pub fn tokens(&self) -> usize {
+        self.rows.len() / self.experts
+    }
+
+    /// Number of experts.
+    pub fn experts(&self) -> usize {
+        self.experts
+    }
+
+    /// Whether `expert` sees `token`.
+    pub fn get(&self, token: usize, expert: usize) -> bool {
+        self.rows[token * self.experts + expert]
+    }
+
+    /// The tokens that `expert` sees.
+    pub fn tokens_of(&self, expert: usize) -> Vec<usize> {
+        (0..self.tokens())
+            .filter(|&token| self.get(token, expert))
+            .collect()
+    }
+
+    /// Number of experts that each token is seen by.
+    pub fn active(&self) -> Vec<usize> {
+        self.rows
+            .chunks(self.experts)
+            .map(|row| row.iter().filter(|c| **c).count())
+            .collect()
+    }
+
+    /// Number of tokens that each expert sees.
+    pub fn load(&self) -> Vec<usize> {
+        let mut load = vec![0; self.experts];
+        for row in self.rows.chunks(self.experts) {
+            for (count, &c) in load.iter_mut().zip(row) {
+                *count += usize::from(c);
+            }
+        }
+        load
+    }
+
+    /// How often an expert is evaluated for a token: the unit in which routing is paid.
+    pub fn evaluations(&self) -> u64 {
+        self.rows.iter().filter(|c| **c).count() as u64
+    }
+
+    /// Mean number of experts of a token.
+    pub fn mean_active(&self) -> f64 {
+        self.evaluations() as f64 / self.tokens().max(1) as f64
+    }
+
+    /// Standard deviation over the tokens of the number of experts: 0 for any fixed number.
+    pub fn sd_active(&self) -> f64 {
+        let mean = self.mean_active();
+        let squares = self
+            .active()
+            .into_iter()
+            .map(|n| (n as f64 - mean).powi(2))
+            .sum::<f64>();
+        (squares / self.tokens().max(1) as f64).sqrt()
+    }
+
+    /// As numbers 0 and 1, `[tokens, experts]`.
+    pub fn tensor(&self, device: &Device) -> Tensor<2> {
+        let values: Vec<f32> = self.rows.iter().map(|&c| f32::from(u8::from(c))).collect();
+        Tensor::from_data(
+            TensorData::new(values, [self.tokens(), self.experts]),
+            device,
+        )
+    }
+}
+
+/// A gate's decision about a batch of tokens.
+///
+/// # Shapes
+/// - `weights` (g): `[tokens, experts]`, 0 where not `chosen` (c)
+/// - `balance`: `[1]`
+#[derive(Debug, Clone)]
+pub struct Routing {
+    /// g: what each expert's output is multiplied by.
+    pub weights: Tensor<2>,
+    /// c: which experts are evaluated.
+    pub chosen: Chosen,
+    /// The gate's own balance loss, see [`super::balance`]; gates that do not learn have none.
+    pub balance: Option<Tensor<1>>,
+}
+
+impl Routing {
+    /// Every expert for every token, all with the same weight.
+    ///
+    /// # Example
+    /// ```
+    /// use pressrun_nn::{device, gate::Routing};
+    ///
+    /// let routing = Routing::uniform(3, 4, &device::named("flex")?);
+    /// assert_eq!(routing.weights.sum().into_scalar::<f32>(), 3.0);
+    /// assert_eq!(routing.chosen.mean_active(), 4.0);
+    /// # Ok::<(), pressrun_nn::Error>(())
+    /// ```
+    pub fn uniform(tokens: usize, experts: usize, device: &Device) -> Self {
+        let weights = Tensor::full([tokens, experts], 1.0 / experts as f64, device);
+        Self {
+            weights,
+            chosen: Chosen::all(tokens, experts),
+            balance: None,
+        }
+    }
+}
+
+fn host(values: &Tensor<2>) -> Vec<f32> {
+    values.clone().try_into_vec_as().expect("floats")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::device;
+
+    #[test]
+    fn spread_of_the_number_of_experts_by_hand() {
+        // Tokens with 1 and 3 experts: mean 2, deviation 1.
+        let rows = vec![true, false, false, true, true, true];
+        let chosen = Chosen::new(rows, 3);
+        assert_eq!((chosen.mean_active(), chosen.sd_active()), (2.0, 1.0));
+        assert_eq!(Chosen::all(5, 3).sd_active(), 0.0);
+    }
+
+    #[test]
+    fn the_largest_entry_is_one_even_in_a_tie() {
+        let device = device::named("flex").unwrap();
+        let values = Tensor::<2>::from_floats([[0.5, 0.5], [0.1, 0.9]], &device);
+        assert_eq!(Chosen::largest(&values), Chosen::one_hot(&[0, 1], 2));
+    }
+
+    #[test]
+    #[should_panic(expected = "no rows of 3 experts")]
+    fn a_table_without_whole_rows_panics() {
+        Chosen::new(vec![true; 4], 3);
+    }
+
+    proptest! {
+        #[test]
+        fn counts_by_token_and_by_expert_agree(
+            rows in prop::collection::vec(any::<bool>(), 0..40),
+            experts in 1..5usize,
+        ) {
+            let whole = rows.len() / experts * experts;
+            let chosen = Chosen::new(rows[..whole].to_vec(), experts);
+            let by_token: usize = chosen.active().iter().sum();
+            let by_expert: usize = chosen.load().iter().sum();
+            let lists: usize = (0..experts).map(|e| chosen.tokens_of(e).len()).sum();
+            prop_assert_eq!(by_token, by_expert);
+            prop_assert_eq!(by_token, lists);
+            prop_assert_eq!(by_token as u64, chosen.evaluations());
+            let device = device::named("flex").unwrap();
+            if whole > 0 {
+                let sum = chosen.tensor(&device).sum().into_scalar::<f32>();
+                prop_assert_eq!(sum as usize, by_token);
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+pub mod activation;
+pub mod attack;
+pub mod attention;
+pub mod bound;
+pub mod conv;
+pub mod ctr;
+pub mod device;
+pub mod embedding;
+mod error;
+pub mod expert;
+pub mod gate;
+pub mod init;
+pub mod linear;
+pub mod loss;
+pub mod mlp;
+pub mod norm;
+pub mod optim;
+pub mod schedule;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use error::{Error, Result};

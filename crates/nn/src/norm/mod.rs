@@ -1,0 +1,11 @@
+//! Normalisation: what is divided by which standard deviation.
+//!
+//! All layers of this family compute `y = (x - m) / sqrt(v + eps) * gamma + beta` and differ in
+//! the set of entries over which the mean `m` and the variance `v` are taken: [`LayerNorm`] over
+//! the features of one sample, [`BatchNorm`] over the samples of one feature.
+
+mod batch;
+mod layer;
+
+pub use batch::{BatchNorm, BatchNormConfig, Moments};
+pub use layer::{LayerNorm, LayerNormConfig};
