@@ -19,7 +19,7 @@ fn main() {
     for folder in folders.iter().filter(|f| f.join("paper.toml").is_file()) {
         let name = folder.file_name().and_then(|n| n.to_str()).expect("UTF-8 folder name");
         let has_code = folder.join("mod.rs").is_file();
-        let study = if has_code { format!("Some(crate::{name}::study)") } else { "None".into() };
+        let study = if has_code { format!("Some({name}::study)") } else { "None".into() };
         let record = folder.join("record.json");
         let record = if record.is_file() { format!("Some({})", include(&record)) } else { "None".into() };
         writeln!(

@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod evomoe;
+pub mod fast_ibp;
+pub mod optfs;
+
 use pressrun_lab::{Entry, Error, Library, Manifest, Record, Result, Source, Study};
 
 /// A folder of `src` as the build script found it.
