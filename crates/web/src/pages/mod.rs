@@ -1,0 +1,29 @@
+//! The pages and interfaces of the site, one module each, with its own routes.
+
+mod files;
+mod lists;
+mod methodology;
+mod operations;
+mod paper;
+mod records;
+mod runs;
+mod studies;
+mod subscribe;
+
+use axum::Router;
+
+use crate::site::Shared;
+
+/// All routes.
+pub(crate) fn router() -> Router<Shared> {
+    Router::new()
+        .merge(lists::router())
+        .merge(paper::router())
+        .merge(runs::router())
+        .merge(records::router())
+        .merge(studies::router())
+        .merge(methodology::router())
+        .merge(subscribe::router())
+        .merge(operations::router())
+        .merge(files::router())
+}

@@ -1,0 +1,113 @@
+//! The table of papers in this build, as a page and as JSON.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use maud::{Markup, html};
+use pressrun_catalog::{Paper, VerdictCounts};
+use pressrun_lab::Entry;
+use serde::Serialize;
+
+use crate::Result;
+use crate::number;
+use crate::site::{Shared, Site};
+use crate::view::{Nav, Page, badge, link};
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/studies", get(page))
+        .route("/api/studies", get(api))
+}
+
+/// The papers of the library that are in the catalogue, each with what the catalogue knows of it.
+async fn shelf(site: &Site) -> Result<Vec<(&Entry, Paper)>> {
+    let mut shelf = Vec::new();
+    for entry in site.library.entries() {
+        if let Some(paper) = site.catalog.paper(&entry.manifest.slug).await? {
+            shelf.push((entry, paper));
+        }
+    }
+    Ok(shelf)
+}
+
+async fn page(State(site): State<Shared>) -> Result<Markup> {
+    let shelf = shelf(&site).await?;
+    let run = shelf
+        .iter()
+        .filter(|(entry, _)| entry.study.is_some())
+        .count();
+    let body = html! {
+        h1 { "Studies" }
+        p.lead {
+            (number::counted(run as i64, "paper runs", "papers run")) " here, of "
+            (shelf.len()) " that this build knows."
+        }
+        div.scroll tabindex="0" role="group" aria-label="Studies" {
+            table.data.studies {
+                thead {
+                    tr {
+                        th scope="col" { "paper" }
+                        th scope="col" { "verdicts" }
+                        th.num scope="col" { "claims" }
+                        th scope="col" { "family" }
+                    }
+                }
+                tbody {
+                    @for (entry, paper) in &shelf {
+                        tr {
+                            th scope="row" {
+                                a href=(link::paper(&paper.id)) { (entry.manifest.title) }
+                                code.slug { (entry.manifest.slug) }
+                            }
+                            td { (badge::paper(paper.verdicts.as_ref(), entry.study.is_some())) }
+                            td.num { (entry.manifest.claims.len()) }
+                            td { (entry.manifest.family) }
+                        }
+                    }
+                }
+            }
+        }
+        p { a href="/api/studies" { "This table as JSON" } }
+    };
+    Ok(Page::new("Studies", Nav::Studies, body).render())
+}
+
+#[derive(Serialize)]
+struct Study {
+    slug: String,
+    paper: String,
+    title: String,
+    family: String,
+    /// Whether a study exists that runs the paper.
+    runs: bool,
+    claims: usize,
+    /// Whether details of the method had to be reconstructed.
+    reconstructed: bool,
+    /// Outcomes of the newest record; `null` before there is one.
+    verdicts: Option<VerdictCounts>,
+    url: String,
+    record_url: Option<String>,
+}
+
+async fn api(State(site): State<Shared>) -> Result<Json<Vec<Study>>> {
+    let study = |(entry, paper): (&Entry, Paper)| {
+        let manifest = &entry.manifest;
+        let url = link::paper(&paper.id);
+        Study {
+            slug: manifest.slug.clone(),
+            title: manifest.title.clone(),
+            family: manifest.family.clone(),
+            runs: entry.study.is_some(),
+            claims: manifest.claims.len(),
+            reconstructed: manifest.study.as_ref().is_some_and(|s| s.reconstructed),
+            record_url: paper
+                .verdicts
+                .is_some()
+                .then(|| format!("{url}/record.json")),
+            verdicts: paper.verdicts,
+            paper: paper.id,
+            url,
+        }
+    };
+    Ok(Json(shelf(&site).await?.into_iter().map(study).collect()))
+}

@@ -1,0 +1,122 @@
+//! The frame of every page.
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::assets;
+
+/// Where in the site a page stands; the navigation marks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nav {
+    Papers,
+    Trending,
+    Studies,
+    Runs,
+    Methodology,
+    Elsewhere,
+}
+
+const LINKS: [(Nav, &str, &str); 5] = [
+    (Nav::Papers, "/", "Papers"),
+    (Nav::Trending, "/papers/trending", "Trending"),
+    (Nav::Studies, "/studies", "Studies"),
+    (Nav::Runs, "/runs", "Runs"),
+    (Nav::Methodology, "/methodology", "Methodology"),
+];
+
+/// A page: its title, its place, what its head holds beyond the usual, and its content.
+#[derive(Debug)]
+pub(crate) struct Page<'a> {
+    pub title: &'a str,
+    pub nav: Nav,
+    pub head: Markup,
+    pub body: Markup,
+}
+
+impl<'a> Page<'a> {
+    /// A page with nothing special in its head.
+    pub(crate) fn new(title: &'a str, nav: Nav, body: Markup) -> Self {
+        Self {
+            title,
+            nav,
+            head: html! {},
+            body,
+        }
+    }
+
+    /// Adds to the head.
+    pub(crate) fn with_head(mut self, head: Markup) -> Self {
+        self.head = head;
+        self
+    }
+
+    /// The whole document.
+    pub(crate) fn render(self) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) " · Pressrun" }
+                    link rel="stylesheet" href=(assets::STYLE.url());
+                    link rel="icon" href="/favicon.svg" type="image/svg+xml";
+                    (self.head)
+                }
+                body {
+                    a.skip href="#main" { "Skip to the content" }
+                    (header(self.nav))
+                    main #main tabindex="-1" { (self.body) }
+                    (footer())
+                }
+            }
+        }
+    }
+}
+
+fn header(here: Nav) -> Markup {
+    html! {
+        header.site {
+            div.bar {
+                a.wordmark href="/" {
+                    svg.logo viewBox="0 0 24 24" aria-hidden="true" focusable="false" {
+                        path.sheet d="M5 2.5h10l4 4v15H5Z" {}
+                        path.curve d="M8 17c3 0 3-7 8-7" {}
+                    }
+                    "Pressrun"
+                }
+                nav aria-label="Site" {
+                    ul {
+                        @for (nav, href, name) in LINKS {
+                            li {
+                                a href=(href) aria-current=[(nav == here).then_some("page")] {
+                                    (name)
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn footer() -> Markup {
+    html! {
+        footer.site {
+            div.bar {
+                p {
+                    "Pressrun: Daily Papers in which every paper runs. What a paper claims, "
+                    "beside what was measured here."
+                }
+                nav aria-label="For programs" {
+                    ul {
+                        li { a href="/api/studies" { "Studies as JSON" } }
+                        li { a href="/record.schema.json" { "Schema of a record" } }
+                        li { a href="/methodology" { "How verdicts come about" } }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Addresses of this site's pages, and which outside addresses may become links.
+
+use std::fmt::Write as _;
+
+/// One segment of a path: everything but unreserved characters is percent-encoded, so that an id
+/// such as `cs/0112017` stays one segment.
+pub(crate) fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string never fails.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// A paper's page.
+pub(crate) fn paper(id: &str) -> String {
+    format!("/papers/{}", segment(id))
+}
+
+/// A run's page.
+pub(crate) fn run(id: &str) -> String {
+    format!("/runs/{}", segment(id))
+}
+
+/// An outside address that may stand in `href`: `http` or `https` only, because imported papers
+/// bring their own and `javascript:` is an address too.
+pub(crate) fn outside(url: &str) -> Option<&str> {
+    let scheme = url.split_once("://")?.0;
+    ["http", "https"]
+        .iter()
+        .any(|s| scheme.eq_ignore_ascii_case(s))
+        .then_some(url)
+}
+
+/// A name for `id` attributes: letters, digits and hyphens only.
+pub(crate) fn anchor(text: &str) -> String {
+    let dashed = text
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    dashed.collect::<String>().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_stay_one_segment() {
+        assert_eq!(paper("2301.10909"), "/papers/2301.10909");
+        assert_eq!(paper("cs/0112017"), "/papers/cs%2F0112017");
+        assert_eq!(paper("a?b#c"), "/papers/a%3Fb%23c");
+    }
+
+    #[test]
+    fn only_web_addresses_become_links() {
+        assert_eq!(
+            outside("https://example.org/x"),
+            Some("https://example.org/x")
+        );
+        for bad in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "javascript://x%0aalert(1)",
+            "",
+        ] {
+            assert_eq!(outside(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What pages are made of: layout, badges, dates, links, and the parts that show a record.
+
+pub(crate) mod badge;
+pub(crate) mod claims;
+pub(crate) mod date;
+pub(crate) mod icon;
+pub(crate) mod layout;
+pub(crate) mod link;
+pub(crate) mod measured;
+pub(crate) mod provenance;
+
+pub(crate) use layout::{Nav, Page};
+pub(crate) use measured::Measured;

@@ -1,0 +1,17 @@
+//! Tests of the site as a visitor, a browser and a program meet it.
+
+mod assets;
+mod charts;
+mod demo;
+mod errors;
+mod html;
+mod lists;
+mod operations;
+mod pages;
+mod paper;
+mod records;
+mod runs;
+mod security;
+mod serve;
+mod site;
+mod streams;
