@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::civil::date;
 use pressrun_catalog::NewPaper;
 use pressrun_lab::{
-    Better, DataUse, Entry, Job, Judge, Library, Machine, Manifest, MetricSpec, Options, Profile,
-    Record, Result, Results, Run, SeriesSpec, Software, Source, Study, TuningRow, execute,
+    Arm, Better, DataUse, Entry, Job, Judge, Library, Machine, Manifest, MetricSpec, Options,
+    Profile, Record, Result, Results, Run, SeriesSpec, Software, Source, Study, TuningRow, execute,
 };
 use rand::Rng;
 
@@ -79,59 +79,7 @@ impl Study for HeavyBall {
                 jobs.extend(run.seeds().iter().map(of));
             }
         }
-        run.arms(jobs, |arm| {
-            let condition = *arm.config();
-            let mut rng = arm.rng("start");
-            let uniform = |r: u32| f64::from(r) / f64::from(u32::MAX) * 2.0 - 1.0;
-            let mut x: Vec<f64> = (0..DIMENSIONS).map(|_| uniform(rng.next_u32())).collect();
-            let mut velocity = [0.0; DIMENSIONS];
-            let eigenvalue =
-                |i: usize| condition.powf(i as f64 / (DIMENSIONS - 1) as f64) / condition;
-            let rate = if arm.method() == "step too large" {
-                2.05
-            } else {
-                1.0
-            };
-            let momentum = if arm.method() == "gradient descent" {
-                0.0
-            } else {
-                0.8
-            };
-            let ahead = if arm.method() == "Nesterov" {
-                momentum
-            } else {
-                0.0
-            };
-            let mut needed = None;
-            for step in 1..=steps {
-                arm.step()?;
-                let (mut objective, mut distance) = (0.0, 0.0);
-                for i in 0..DIMENSIONS {
-                    let gradient = eigenvalue(i) * (x[i] + ahead * velocity[i]);
-                    let noise = 0.002 * uniform(rng.next_u32());
-                    velocity[i] = momentum * velocity[i] - rate * (gradient + noise);
-                    if arm.method() == "step too large" {
-                        velocity[i] *= 1.9;
-                    }
-                    x[i] += velocity[i];
-                    objective += 0.5 * eigenvalue(i) * x[i] * x[i];
-                    distance += x[i] * x[i];
-                }
-                let distance = distance.sqrt();
-                if distance < 0.1 && needed.is_none() {
-                    needed = Some(step);
-                }
-                // A method that has diverged reports what no chart can show.
-                let bounded = |v: f64| if v < 1e3 { v } else { f64::NAN };
-                arm.point("train/objective", step, bounded(objective));
-                arm.point("eval/distance", step, bounded(distance));
-                if step == steps {
-                    arm.result("test/distance", bounded(distance));
-                }
-            }
-            arm.result("cost/steps", needed.map_or(f64::NAN, |n| n as f64));
-            Ok(())
-        })?;
+        run.arms(jobs, |arm| descend(arm, steps))?;
         run.log("all arms are through");
         Ok(())
     }
@@ -151,6 +99,60 @@ impl Study for HeavyBall {
         let diverged = (METHODS[3], stat(METHODS[3], distance)?);
         judge.limit("C3", "bounded", diverged)
     }
+}
+
+/// One arm: a start, so many steps, and what it reports.
+fn descend(arm: &Arm<'_, f64>, steps: u64) -> Result<()> {
+    let condition = *arm.config();
+    let mut rng = arm.rng("start");
+    let uniform = |r: u32| f64::from(r) / f64::from(u32::MAX) * 2.0 - 1.0;
+    let mut x: Vec<f64> = (0..DIMENSIONS).map(|_| uniform(rng.next_u32())).collect();
+    let mut velocity = [0.0; DIMENSIONS];
+    let eigenvalue = |i: usize| condition.powf(i as f64 / (DIMENSIONS - 1) as f64) / condition;
+    let rate = if arm.method() == "step too large" {
+        2.05
+    } else {
+        1.0
+    };
+    let momentum = if arm.method() == "gradient descent" {
+        0.0
+    } else {
+        0.8
+    };
+    let ahead = if arm.method() == "Nesterov" {
+        momentum
+    } else {
+        0.0
+    };
+    let mut needed = None;
+    for step in 1..=steps {
+        arm.step()?;
+        let (mut objective, mut distance) = (0.0, 0.0);
+        for i in 0..DIMENSIONS {
+            let gradient = eigenvalue(i) * (x[i] + ahead * velocity[i]);
+            let noise = 0.002 * uniform(rng.next_u32());
+            velocity[i] = momentum * velocity[i] - rate * (gradient + noise);
+            if arm.method() == "step too large" {
+                velocity[i] *= 1.9;
+            }
+            x[i] += velocity[i];
+            objective += 0.5 * eigenvalue(i) * x[i] * x[i];
+            distance += x[i] * x[i];
+        }
+        let distance = distance.sqrt();
+        if distance < 0.1 && needed.is_none() {
+            needed = Some(step);
+        }
+        // A method that has diverged reports what no chart can show.
+        let bounded = |v: f64| if v < 1e3 { v } else { f64::NAN };
+        arm.point("train/objective", step, bounded(objective));
+        arm.point("eval/distance", step, bounded(distance));
+        if step == steps {
+            arm.result("test/distance", bounded(distance));
+        }
+    }
+    arm.result("cost/steps", needed.map_or(f64::NAN, |n| n as f64));
+    Ok(())
 }
 
 const PAPER: &str = r#"

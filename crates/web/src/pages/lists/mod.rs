@@ -18,6 +18,8 @@ use crate::{Error, Result};
 
 /// Papers on a page.
 const PER_PAGE: u32 = 30;
+/// Within a day the date orders nothing: the papers of which most was reproduced come first.
+const DAY_SORT: Sort = Sort::Verdict;
 
 pub(super) fn router() -> Router<Shared> {
     Router::new()
@@ -32,7 +34,7 @@ pub(super) fn router() -> Router<Shared> {
 type Given = Result<Query<Pairs>, axum::extract::rejection::QueryRejection>;
 
 async fn front(State(site): State<Shared>, query: Given) -> Result<Markup> {
-    let params = Params::read(query, Sort::Date)?;
+    let params = Params::read(query, DAY_SORT)?;
     let newest = site.catalog.latest_day().await?;
     let period = newest.map_or(Period::All, Period::Day);
     show(&site, Kind::Front, period, params, newest).await
@@ -41,13 +43,7 @@ async fn front(State(site): State<Shared>, query: Given) -> Result<Markup> {
 async fn day(State(site): State<Shared>, Path(text): Path<String>, query: Given) -> Result<Markup> {
     let expected = "a day such as `2025-09-09`";
     let period = parse(&text, "day", expected, |p| matches!(p, Period::Day(_)))?;
-    list(
-        &site,
-        Kind::Period,
-        period,
-        Params::read(query, Sort::Date)?,
-    )
-    .await
+    list(&site, Kind::Period, period, Params::read(query, DAY_SORT)?).await
 }
 
 async fn week(

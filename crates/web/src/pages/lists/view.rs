@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use maud::{Markup, html};
 use pressrun_catalog::{ListPage, Neighbours, Period, Sort};
 
+use super::DAY_SORT;
 use super::card::card;
 use crate::number;
 use crate::site::Site;
@@ -225,6 +226,7 @@ impl List<'_> {
             Period::All if trending && sort == Sort::Trending => {
                 ("/papers/trending".to_owned(), Sort::Trending)
             }
+            period @ Period::Day(_) => (path(&period), DAY_SORT),
             period => (path(&period), Sort::Date),
         };
         let sort = (sort != usual).then(|| format!("sort={sort}"));

@@ -46,53 +46,7 @@ impl Progress {
         let mut progress = Self::default();
         let mut results = Results::default();
         for event in events {
-            match event {
-                Event::Started {
-                    seeds,
-                    threads,
-                    series,
-                    metrics,
-                    ..
-                } => {
-                    progress.started = Some((threads, seeds));
-                    progress.series = series;
-                    progress.metrics = metrics;
-                }
-                Event::Point {
-                    setting,
-                    method,
-                    seed,
-                    series,
-                    step,
-                    value,
-                } => {
-                    let curve = Curve {
-                        setting,
-                        method,
-                        seed,
-                        series,
-                        points: Vec::new(),
-                    };
-                    progress.curve(curve).points.push((step, value));
-                }
-                Event::Result {
-                    setting,
-                    method,
-                    metric,
-                    seed,
-                    value,
-                } => {
-                    results.add(&setting, &method, &metric, seed, value.unwrap_or(f64::NAN));
-                }
-                Event::Tuning(row) => progress.tuning.push(row),
-                Event::Data(data) => progress.data.push(data),
-                Event::Log { text } => progress.log.push(text),
-                // The queue's own row says how far a run is and how it ended.
-                Event::Progress { .. }
-                | Event::Finished { .. }
-                | Event::Failed { .. }
-                | Event::Cancelled => {}
-            }
+            progress.add(event, &mut results);
         }
         for curve in &mut progress.curves {
             curve.thin();
@@ -105,6 +59,56 @@ impl Progress {
             .cloned();
         progress.palette = Palette::new(methods);
         progress
+    }
+
+    fn add(&mut self, event: Event, results: &mut Results) {
+        match event {
+            Event::Started {
+                seeds,
+                threads,
+                series,
+                metrics,
+                ..
+            } => {
+                self.started = Some((threads, seeds));
+                self.series = series;
+                self.metrics = metrics;
+            }
+            Event::Point {
+                setting,
+                method,
+                seed,
+                series,
+                step,
+                value,
+            } => {
+                let curve = Curve {
+                    setting,
+                    method,
+                    seed,
+                    series,
+                    points: Vec::new(),
+                };
+                self.curve(curve).points.push((step, value));
+            }
+            Event::Result {
+                setting,
+                method,
+                metric,
+                seed,
+                value,
+            } => {
+                results.add(&setting, &method, &metric, seed, value.unwrap_or(f64::NAN));
+            }
+            Event::Tuning(row) => self.tuning.push(row),
+            Event::Data(data) => self.data.push(data),
+            Event::Log { text } => self.log.push(text),
+            // The queue's own row says how far a run is and how it ended.
+            Event::Progress { .. }
+            | Event::Finished { .. }
+            | Event::Failed { .. }
+            | Event::Cancelled => {}
+        }
     }
 
     fn curve(&mut self, new: Curve) -> &mut Curve {
