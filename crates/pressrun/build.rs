@@ -26,7 +26,8 @@ fn commit(root: &Path) -> String {
         return "unknown".into();
     };
     // Records and documents do not change what the program computes.
-    let tracked = ["status", "--porcelain", "--untracked-files=no", "--", "*.rs", "*.toml", "*.lock"];
+    let tracked =
+        ["status", "--porcelain", "--untracked-files=no", "--", "*.rs", "*.toml", "*.lock"];
     match output("git", &tracked, root) {
         Some(changes) if changes.is_empty() => commit,
         _ => format!("{commit}-dirty"),

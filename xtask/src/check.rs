@@ -44,10 +44,7 @@ pub fn check(install: bool) -> Result<()> {
     // nextest runs every test in a process of its own and all in parallel; without it the plain
     // runner does the same tests.
     if succeeds("cargo", &["nextest", "--version"]) {
-        run(
-            "cargo",
-            &["nextest", "run", "--workspace", "--no-fail-fast"],
-        )?;
+        run("cargo", &["nextest", "run", "--workspace", "--no-fail-fast"])?;
         run("cargo", &["test", "--workspace", "--doc", "--quiet"])?;
     } else {
         run("cargo", &["test", "--workspace", "--no-fail-fast"])?;
@@ -69,10 +66,7 @@ fn system_parts(install: bool) -> Result<()> {
         return Ok(());
     }
     if install && has("apt-get") {
-        let packages: Vec<&str> = missing
-            .iter()
-            .flat_map(|p| p.packages.iter().copied())
-            .collect();
+        let packages: Vec<&str> = missing.iter().flat_map(|p| p.packages.iter().copied()).collect();
         if let Err(error) = apt_install(&packages) {
             eprintln!("  {error:#}");
         }
@@ -99,16 +93,10 @@ fn exists(part: &Part) -> bool {
 
 fn apt_install(packages: &[&str]) -> Result<()> {
     let root = succeeds("sh", &["-c", "test $(id -u) = 0"]);
-    let (program, before): (&str, &[&str]) = if root {
-        ("env", &[])
-    } else {
-        ("sudo", &["-n", "env"])
-    };
+    let (program, before): (&str, &[&str]) =
+        if root { ("env", &[]) } else { ("sudo", &["-n", "env"]) };
     if !root && !has("sudo") {
-        bail!(
-            "not root and no sudo: install by hand: apt-get install {}",
-            packages.join(" ")
-        );
+        bail!("not root and no sudo: install by hand: apt-get install {}", packages.join(" "));
     }
     let quiet = ["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"];
     run(program, &[before, &quiet, &["update"]].concat())?;

@@ -35,11 +35,7 @@ pub fn papers() -> Result<Vec<Paper>> {
 }
 
 fn paper(folder: &Path) -> Result<Paper> {
-    let name = folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manifest = Manifest::parse(&fs::read_to_string(folder.join("paper.toml"))?, &name)?;
     let path = folder.join("record.json");
     let record = match fs::read_to_string(&path) {
@@ -48,11 +44,7 @@ fn paper(folder: &Path) -> Result<Paper> {
         ),
         Err(_) => None,
     };
-    Ok(Paper {
-        manifest,
-        runs: folder.join("mod.rs").is_file(),
-        record,
-    })
+    Ok(Paper { manifest, runs: folder.join("mod.rs").is_file(), record })
 }
 
 /// Writes the generated parts, or says whether they are up to date.
@@ -63,26 +55,14 @@ pub fn readme(check: bool) -> Result<()> {
     let (Some(begin), Some(end)) = (text.find(BEGIN), text.find(END)) else {
         bail!("README.md has no `{BEGIN}` ... `{END}`");
     };
-    let text = format!(
-        "{}{}\n\n{}\n{}",
-        &text[..begin],
-        BEGIN,
-        table(&papers()?),
-        &text[end..]
-    );
+    let text = format!("{}{}\n\n{}\n{}", &text[..begin], BEGIN, table(&papers()?), &text[end..]);
     let schema = serde_json::to_string_pretty(&Record::json_schema())? + "\n";
     let mut stale = Vec::new();
-    for (path, text) in [
-        (readme, text),
-        (root.join("docs/record.schema.json"), schema),
-    ] {
+    for (path, text) in [(readme, text), (root.join("docs/record.schema.json"), schema)] {
         update(&path, &text, check, &mut stale)?;
     }
     if !stale.is_empty() {
-        bail!(
-            "out of date: {}; run `cargo xtask readme`",
-            stale.join(", ")
-        );
+        bail!("out of date: {}; run `cargo xtask readme`", stale.join(", "));
     }
     Ok(())
 }
@@ -93,12 +73,7 @@ fn update(path: &PathBuf, text: &str, check: bool, stale: &mut Vec<String>) -> R
     }
     if check {
         let root = env::current_dir().unwrap_or_default();
-        stale.push(
-            path.strip_prefix(root)
-                .unwrap_or(path)
-                .display()
-                .to_string(),
-        );
+        stale.push(path.strip_prefix(root).unwrap_or(path).display().to_string());
         return Ok(());
     }
     fs::write(path, text).with_context(|| format!("writing {}", path.display()))
@@ -128,11 +103,8 @@ fn table(papers: &[Paper]) -> String {
             None if paper.runs => "not recorded yet".into(),
             None => format!("{} claims, no study yet", manifest.claims.len()),
         };
-        let run = if paper.runs {
-            format!("`pressrun run {}`", manifest.slug)
-        } else {
-            String::new()
-        };
+        let run =
+            if paper.runs { format!("`pressrun run {}`", manifest.slug) } else { String::new() };
         let _ = writeln!(text, "| {title} | {claims} | {run} |");
     }
     text

@@ -8,10 +8,7 @@ use crate::shell::run;
 /// Runs the full profile of one study or of all, one after another, and records them.
 pub fn record(slug: Option<&str>, reason: Option<&str>) -> Result<()> {
     let papers = papers()?;
-    let studies = papers
-        .iter()
-        .filter(|p| p.runs)
-        .map(|p| p.manifest.slug.as_str());
+    let studies = papers.iter().filter(|p| p.runs).map(|p| p.manifest.slug.as_str());
     let slugs: Vec<&str> = match slug {
         Some(slug) => vec![slug],
         None => studies.collect(),

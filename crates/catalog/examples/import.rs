@@ -1,11 +1,17 @@
 //! Imports a file into a catalogue and tells how fast it went.
 //!
 //! ```text
-//! cargo run --release -p pressrun-catalog --example import -- FOLDER FILE [BATCH]
+//! $ cargo run -p pressrun-catalog --example import -- FOLDER FILE [BATCH]
+//! 4000
+//! 8000
+//! ...
+//! 60241
+//! 60241 read, 60241 added, 0 updated, 0 unchanged, 0 bad in 3.83 s: 15721 papers/s
 //! ```
 //!
-//! Each line of the output is one batch that is on disk. The process may be killed at any moment:
-//! what it has printed is there, and running it again completes the import.
+//! (A development build on two cores that were busy otherwise too.) Each number is one batch that is
+//! on disk. The process may be killed at any moment: what it has printed is there, and running it
+//! again completes the import.
 
 use std::io::Write;
 use std::path::Path;

@@ -46,10 +46,8 @@ impl Catalog {
     /// [`Error::Io`] if the folder cannot be made, [`Error::Database`] if the file cannot be used,
     /// [`Error::Migrate`] if it was made by a newer version.
     pub async fn open(dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(dir).map_err(|source| Error::Io {
-            path: dir.to_owned(),
-            source,
-        })?;
+        std::fs::create_dir_all(dir)
+            .map_err(|source| Error::Io { path: dir.to_owned(), source })?;
         Self::open_file(dir, None).await
     }
 
@@ -60,10 +58,8 @@ impl Catalog {
     pub async fn in_memory() -> Result<Self> {
         // A file in a temporary folder, not SQLite's memory: only a file has the readers beside a
         // writer that the real database has.
-        let folder = tempfile::tempdir().map_err(|source| Error::Io {
-            path: std::env::temp_dir(),
-            source,
-        })?;
+        let folder = tempfile::tempdir()
+            .map_err(|source| Error::Io { path: std::env::temp_dir(), source })?;
         let dir = folder.path().to_owned();
         Self::open_file(&dir, Some(folder)).await
     }
@@ -71,14 +67,8 @@ impl Catalog {
     async fn open_file(dir: &Path, folder: Option<TempDir>) -> Result<Self> {
         let (readers, writer) = dialect::open(&dir.join("pressrun.sqlite")).await?;
         migrate::run(&mut *writer.acquire().await?).await?;
-        let shared = Shared {
-            readers,
-            writer,
-            _folder: folder,
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Shared { readers, writer, _folder: folder };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Asks the database for a sign of life.

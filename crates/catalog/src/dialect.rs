@@ -78,8 +78,7 @@ async fn log_ahead(connection: &mut AnyConnection) -> Result<()> {
 /// Whether somebody else holds the file: code 5, `SQLITE_BUSY`, in its lower byte.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|e| e.code());
-    code.and_then(|code| code.parse::<u32>().ok())
-        .is_some_and(|code| code & 0xff == 5)
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 fn pool(size: u32, more: &'static str) -> AnyPoolOptions {
@@ -128,10 +127,7 @@ pub(crate) fn constraint(error: &dyn DatabaseError) -> Option<Constraint> {
     }
     let (kind, what) = error.message().split_once(" constraint failed: ")?;
     match kind {
-        "UNIQUE" => Constraint::ALL
-            .iter()
-            .copied()
-            .find(|c| c.columns() == what),
+        "UNIQUE" => Constraint::ALL.iter().copied().find(|c| c.columns() == what),
         "CHECK" => named(what),
         _ => None,
     }
@@ -195,12 +191,8 @@ mod tests {
         let setting = async |name: &'static str| {
             use sqlx::Row;
             let mut transaction = catalog.write().await.unwrap();
-            let row = sqlx::query(name)
-                .fetch_one(&mut *transaction)
-                .await
-                .unwrap();
-            row.try_get::<String, _>(0)
-                .or_else(|_| row.try_get::<i64, _>(0).map(|n| n.to_string()))
+            let row = sqlx::query(name).fetch_one(&mut *transaction).await.unwrap();
+            row.try_get::<String, _>(0).or_else(|_| row.try_get::<i64, _>(0).map(|n| n.to_string()))
         };
         assert_eq!(setting("PRAGMA journal_mode").await.unwrap(), "wal");
         assert_eq!(setting("PRAGMA synchronous").await.unwrap(), "2");

@@ -41,10 +41,7 @@ impl Catalog {
             let query =
                 sqlx::query("UPDATE runs SET done = $1, total = $2 WHERE id = $3 AND done <= $1");
             let query = query.bind(number(done)).bind(number(total));
-            query
-                .bind(run.to_owned())
-                .execute(&mut *transaction)
-                .await?;
+            query.bind(run.to_owned()).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -59,10 +56,7 @@ impl Catalog {
             "SELECT seq, event FROM run_events WHERE run = $1 AND seq > $2 ORDER BY seq LIMIT $3",
         );
         let query = query.bind(run.to_owned()).bind(after_seq);
-        let rows = query
-            .bind(i64::from(limit))
-            .fetch_all(self.readers())
-            .await?;
+        let rows = query.bind(i64::from(limit)).fetch_all(self.readers()).await?;
         rows.iter()
             .map(|row| {
                 let (seq, text): (i64, &str) = (row.try_get(0)?, row.try_get(1)?);
@@ -78,9 +72,5 @@ fn json(run: &str, seq: i64, event: &Event) -> Result<String> {
 }
 
 fn stored_event(run: &str, seq: i64, error: &serde_json::Error) -> Error {
-    Error::Stored {
-        what: "event",
-        key: format!("{run}/{seq}"),
-        message: error.to_string(),
-    }
+    Error::Stored { what: "event", key: format!("{run}/{seq}"), message: error.to_string() }
 }

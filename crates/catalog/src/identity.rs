@@ -153,10 +153,7 @@ mod tests {
     fn arxiv_ids_old_and_new() {
         for (text, id) in [
             ("0704.0001", Some("0704.0001")),
-            (
-                "http://arxiv.org/abs/hep-th/9901001v3",
-                Some("hep-th/9901001"),
-            ),
+            ("http://arxiv.org/abs/hep-th/9901001v3", Some("hep-th/9901001")),
             ("cs/0112017", Some("cs/0112017")),
             ("ARXIV:2501.00001", Some("2501.00001")),
             ("2501.00001v", None),

@@ -29,14 +29,8 @@ pub enum Sort {
 
 impl Sort {
     /// All orders.
-    pub const ALL: [Self; 6] = [
-        Self::Date,
-        Self::Votes,
-        Self::Trending,
-        Self::Comments,
-        Self::Verdict,
-        Self::Title,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Date, Self::Votes, Self::Trending, Self::Comments, Self::Verdict, Self::Title];
 
     /// The name in URLs.
     pub fn name(self) -> &'static str {
@@ -112,22 +106,13 @@ impl ListQuery {
 
     /// The first page of a period, in the given order.
     pub fn new(period: Period, sort: Sort) -> Self {
-        Self {
-            period,
-            sort,
-            ..Self::default()
-        }
+        Self { period, sort, ..Self::default() }
     }
 }
 
 impl Default for ListQuery {
     fn default() -> Self {
-        Self {
-            period: Period::All,
-            sort: Sort::Date,
-            page: 1,
-            per_page: 30,
-        }
+        Self { period: Period::All, sort: Sort::Date, page: 1, per_page: 30 }
     }
 }
 
@@ -188,6 +173,8 @@ impl Catalog {
                 let papers = read(&mut snapshot, sql, Some(range), (limit, offset)).await?;
                 (total, papers)
             }
+            // A week or month that the calendar does not have.
+            None if query.period != Period::All => (0, Vec::new()),
             None => {
                 let total = count(&mut snapshot, COUNT_ALL, None).await?;
                 let papers = whole_list(&mut snapshot, query.sort, limit, offset).await?;
@@ -196,12 +183,7 @@ impl Catalog {
         };
         snapshot.commit().await?;
         let pages = u32::try_from(total.div_ceil(u64::from(per_page))).unwrap_or(u32::MAX);
-        Ok(ListPage {
-            papers,
-            total,
-            page,
-            pages: pages.max(1),
-        })
+        Ok(ListPage { papers, total, page, pages: pages.max(1) })
     }
 
     /// The newest day that has a list.
@@ -260,13 +242,7 @@ async fn whole_list(
     let number = i64::try_from(count(connection, number, None).await?).unwrap_or(i64::MAX);
     let mut papers = Vec::new();
     if offset < number {
-        papers = read(
-            connection,
-            all_sql(sort, Some(first)),
-            None,
-            (limit, offset),
-        )
-        .await?;
+        papers = read(connection, all_sql(sort, Some(first)), None, (limit, offset)).await?;
     }
     let left = limit - i64::try_from(papers.len()).unwrap_or(limit);
     if left > 0 {
@@ -352,17 +328,10 @@ mod tests {
             let steps = plan(&catalog, &all_sql(sort, first)).await;
             // One step: nothing is sorted.
             assert_eq!(steps.len(), 1, "{steps:?}");
-            assert!(
-                steps[0].contains(&format!(" USING INDEX {index}")),
-                "{steps:?}"
-            );
+            assert!(steps[0].contains(&format!(" USING INDEX {index}")), "{steps:?}");
             if let Some((first, rest)) = sort.first() {
                 let steps = plan(&catalog, &all_sql(Sort::Date, Some(rest))).await;
-                assert_eq!(
-                    steps,
-                    ["SCAN papers USING INDEX papers_dated_idx"],
-                    "{sort}"
-                );
+                assert_eq!(steps, ["SCAN papers USING INDEX papers_dated_idx"], "{sort}");
                 let steps = plan(&catalog, &format!("{COUNT_ALL} WHERE {first}")).await;
                 assert!(steps[0].contains("USING COVERING INDEX"), "{steps:?}");
             }
@@ -381,9 +350,6 @@ mod tests {
             assert_eq!(sort.to_string().parse::<Sort>().unwrap(), sort);
         }
         let error = "hot".parse::<Sort>().unwrap_err().to_string();
-        assert!(
-            error.starts_with("sort order `hot` is not valid; expected `date`"),
-            "{error}"
-        );
+        assert!(error.starts_with("sort order `hot` is not valid; expected `date`"), "{error}");
     }
 }

@@ -159,11 +159,7 @@ pub(crate) fn new_paper(row: &AnyRow) -> Result<NewPaper, sqlx::Error> {
         slug: row.try_get(1)?,
         title: row.try_get(2)?,
         summary: row.try_get(3)?,
-        authors: row
-            .try_get::<&str, _>(12)?
-            .lines()
-            .map(str::to_owned)
-            .collect(),
+        authors: row.try_get::<&str, _>(12)?.lines().map(str::to_owned).collect(),
         published: row.try_get(4)?,
         listed: day(row, 5)?,
         category: row.try_get(6)?,
@@ -211,13 +207,7 @@ mod tests {
     use super::*;
 
     fn counts(reproduced: u32, partly: u32, not_at_this_scale: u32, not_tested: u32) -> i64 {
-        VerdictCounts {
-            reproduced,
-            partly,
-            not_at_this_scale,
-            not_tested,
-        }
-        .rank()
+        VerdictCounts { reproduced, partly, not_at_this_scale, not_tested }.rank()
     }
 
     #[test]

@@ -48,18 +48,12 @@ impl Period {
     /// The week in which `day` lies.
     pub fn week_of(day: Date) -> Self {
         let iso = day.iso_week_date();
-        Self::Week {
-            year: iso.year(),
-            week: iso.week(),
-        }
+        Self::Week { year: iso.year(), week: iso.week() }
     }
 
     /// The month in which `day` lies.
     pub fn month_of(day: Date) -> Self {
-        Self::Month {
-            year: day.year(),
-            month: day.month(),
-        }
+        Self::Month { year: day.year(), month: day.month() }
     }
 
     /// The period of the same kind in which `day` lies.
@@ -161,10 +155,7 @@ mod tests {
     fn weeks_around_new_year() {
         // 2020-12-31 was a Thursday in week 53 of 2020; 2021-01-04 the Monday of week 1 of 2021.
         let week: Period = "2020-W53".parse().unwrap();
-        assert_eq!(
-            week.range().unwrap(),
-            (date(2020, 12, 28), date(2021, 1, 3))
-        );
+        assert_eq!(week.range().unwrap(), (date(2020, 12, 28), date(2021, 1, 3)));
         assert_eq!(week.next().unwrap().to_string(), "2021-W01");
         assert_eq!(Period::week_of(date(2021, 1, 3)).to_string(), "2020-W53");
         let december: Period = "2020-12".parse().unwrap();
@@ -174,16 +165,9 @@ mod tests {
 
     #[test]
     fn only_the_one_form_is_read() {
-        for text in [
-            "2025-9-9",
-            "2025-W54",
-            "2021-W53",
-            "2025-13",
-            "2025-02-29",
-            "",
-            "ALL",
-            "+025-01",
-        ] {
+        for text in
+            ["2025-9-9", "2025-W54", "2021-W53", "2025-13", "2025-02-29", "", "ALL", "+025-01"]
+        {
             let error = text.parse::<Period>().unwrap_err().to_string();
             assert!(
                 error.starts_with(&format!("period `{text}` is not valid; expected")),

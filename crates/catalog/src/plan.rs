@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::identity::{fingerprint, slug, title_key};
+use crate::identity::title_key;
 use crate::tidy::Tidy;
 use crate::{NewPaper, identity};
 
@@ -81,30 +81,23 @@ impl Plan {
 
     /// Takes in a paper of the batch, which [`tidy`](crate::tidy::tidy) has been over. Returns the entry that it is
     /// now and what that did.
-    pub(crate) fn apply(&mut self, new: Tidy) -> (usize, Change) {
+    pub(crate) fn apply(&mut self, mut new: Tidy) -> (usize, Change) {
         let found = self.find(&new);
-        let Tidy {
-            paper: mut new,
-            title,
-            surname,
-        } = new;
-        self.drop_taken(&mut new, found);
+        self.drop_taken(&mut new.paper, found);
         if let Some(index) = found {
-            let change = self.enrich(index, new, &title);
-            self.meet(index, title, surname);
+            let change = self.enrich(index, new.paper, &new.title);
+            self.meet(index, new.title, new.surname);
             return (index, change);
         }
-        if new.id.is_empty() {
-            new.id = self.free_id(&new, &title, &surname);
-        }
+        new.paper.id = self.free_id(&new);
         self.push(Entry {
-            paper: new,
-            title: title.clone(),
+            paper: new.paper,
+            title: new.title.clone(),
             change: Change::Added,
             authors_before: Vec::new(),
         });
         let index = self.entries.len() - 1;
-        self.push_key(title, surname, index, KeyChange::New);
+        self.push_key(new.title, new.surname, index, KeyChange::New);
         (index, Change::Added)
     }
 
@@ -114,11 +107,7 @@ impl Plan {
     /// where both have authors. Neither a DOI nor a title makes one paper of two whose arXiv ids
     /// differ, nor a title of two whose DOIs differ: what came with an id must be found by it again.
     fn find(&self, new: &Tidy) -> Option<usize> {
-        let Tidy {
-            paper: new,
-            title,
-            surname,
-        } = new;
+        let Tidy { paper: new, title, surname, .. } = new;
         let by = |map: &HashMap<String, usize>, id: Option<&String>| {
             id.and_then(|id| map.get(id)).copied()
         };
@@ -148,9 +137,7 @@ impl Plan {
     fn meet(&mut self, entry: usize, title: String, mut surname: String) {
         if surname.is_empty() {
             let known = self.entries[entry].paper.authors.first();
-            surname = known
-                .map(|name| identity::surname(name))
-                .unwrap_or_default();
+            surname = known.map(|name| identity::surname(name)).unwrap_or_default();
         }
         let of_title = self.titles.get(&title).map_or(&[][..], Vec::as_slice);
         let mut unnamed = None;
@@ -177,33 +164,17 @@ impl Plan {
     }
 
     fn push_key(&mut self, title: String, surname: String, entry: usize, change: KeyChange) {
-        self.titles
-            .entry(title.clone())
-            .or_default()
-            .push(self.keys.len());
-        self.keys.push(Key {
-            title,
-            surname,
-            entry,
-            change,
-        });
+        self.titles.entry(title.clone()).or_default().push(self.keys.len());
+        self.keys.push(Key { title, surname, entry, change });
     }
 
-    /// An id for a paper that came without one.
-    ///
-    /// A second paper of the same slug gets a mark of its own, made from its title and author and
-    /// not from a count: it is the same whichever of the two comes first.
-    fn free_id(&self, new: &NewPaper, title: &str, surname: &str) -> String {
-        let first = first_id(new);
-        if !self.ids.contains_key(&first) {
-            return first;
+    /// The id of a paper that is new: its own or first choice, else the first other that is free.
+    fn free_id(&self, new: &Tidy) -> String {
+        if !new.paper.id.is_empty() || !self.ids.contains_key(&new.id) {
+            return new.id.clone();
         }
-        let [mark, longer] = other_ids(new, title, surname);
-        if self.ids.contains_key(&mark) {
-            longer
-        } else {
-            mark
-        }
+        let [mark, longer] = new.other_ids();
+        if self.ids.contains_key(&mark) { longer } else { mark }
     }
 
     /// Leaves out an id that another entry has: that the two are one paper is for a person to say.
@@ -295,23 +266,6 @@ impl Plan {
     }
 }
 
-/// The id that a paper without one gets, if it is free.
-pub(crate) fn first_id(new: &NewPaper) -> String {
-    new.arxiv_id.clone().unwrap_or_else(|| slug(&new.title))
-}
-
-/// The ids that it gets otherwise.
-pub(crate) fn other_ids(new: &NewPaper, title: &str, surname: &str) -> [String; 2] {
-    let first = first_id(new);
-    let mark = fingerprint(&[title, surname]) & 0xff_ffff;
-    let doi = new.doi.as_deref().unwrap_or_default();
-    let longer = fingerprint(&[title, surname, doi]);
-    [
-        format!("{first}-{mark:06x}"),
-        format!("{first}-{longer:016x}"),
-    ]
-}
-
 /// Replaces `old` unless `new` says nothing more: it is empty, the same, or only its beginning (a
 /// year where the day is known, an abstract that was cut).
 fn replace(old: &mut String, new: String) -> bool {
@@ -366,10 +320,7 @@ mod tests {
     #[test]
     fn a_listed_title_is_the_paper_whoever_wrote_it() {
         let mut plan = Plan::default();
-        let listed = NewPaper {
-            title: "Gates: a study".into(),
-            ..NewPaper::default()
-        };
+        let listed = NewPaper { title: "Gates: a study".into(), ..NewPaper::default() };
         assert_eq!(apply(&mut plan, &listed), (0, Change::Added));
         let full = paper("Gates - A Study", "Ada King", None, None);
         assert_eq!(apply(&mut plan, &full), (0, Change::Updated));
@@ -402,12 +353,7 @@ mod tests {
         assert_eq!(apply(&mut plan, &emptier), (0, Change::Unchanged));
         assert_eq!(
             plan.entries[0].paper,
-            tidy(&NewPaper {
-                id: "2301.00001".into(),
-                ..full
-            })
-            .unwrap()
-            .paper
+            tidy(&NewPaper { id: "2301.00001".into(), ..full }).unwrap().paper
         );
     }
 

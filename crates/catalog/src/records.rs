@@ -44,10 +44,7 @@ impl Catalog {
     /// [`Error::Stored`] if it cannot be read back.
     pub async fn record(&self, run: &str) -> Result<Option<Record>> {
         let query = sqlx::query("SELECT run, record FROM records WHERE run = $1");
-        let row = query
-            .bind(run.to_owned())
-            .fetch_optional(self.readers())
-            .await?;
+        let row = query.bind(run.to_owned()).fetch_optional(self.readers()).await?;
         row.as_ref().map(whole).transpose()
     }
 
@@ -60,10 +57,7 @@ impl Catalog {
             "SELECT run, record FROM records WHERE slug = $1 \
              ORDER BY profile, started_at DESC, run DESC LIMIT 1",
         );
-        let row = query
-            .bind(slug.to_owned())
-            .fetch_optional(self.readers())
-            .await?;
+        let row = query.bind(slug.to_owned()).fetch_optional(self.readers()).await?;
         row.as_ref().map(whole).transpose()
     }
 
@@ -76,10 +70,7 @@ impl Catalog {
             "SELECT run, profile, started, reproduced, partly, not_at_this_scale, not_tested, \
              reason, seconds FROM records WHERE slug = $1 ORDER BY started_at DESC, run DESC",
         );
-        let rows = query
-            .bind(slug.to_owned())
-            .fetch_all(self.readers())
-            .await?;
+        let rows = query.bind(slug.to_owned()).fetch_all(self.readers()).await?;
         rows.iter().map(head).collect()
     }
 }
@@ -93,15 +84,8 @@ pub(crate) async fn add(transaction: &mut Transaction<'_, Any>, record: &Record)
     })?;
     let papers = sqlx::query("SELECT COUNT(*) FROM papers WHERE slug = $1");
     let papers = papers.bind(record.slug.clone());
-    if papers
-        .fetch_one(&mut **transaction)
-        .await?
-        .try_get::<i64, _>(0)?
-        == 0
-    {
-        return Err(Error::UnknownStudy {
-            slug: record.slug.clone(),
-        });
+    if papers.fetch_one(&mut **transaction).await?.try_get::<i64, _>(0)? == 0 {
+        return Err(Error::UnknownStudy { slug: record.slug.clone() });
     }
     let json = serde_json::to_string(record).map_err(|error| stored(&record.run, &error))?;
     let counts = VerdictCounts::of(record);
@@ -138,10 +122,7 @@ async fn speak(transaction: &mut Transaction<'_, Any>, slug: &str) -> Result<()>
         "SELECT reproduced, partly, not_at_this_scale, not_tested FROM records WHERE slug = $1 \
          ORDER BY profile, started_at DESC, run DESC LIMIT 1",
     );
-    let row = query
-        .bind(slug.to_owned())
-        .fetch_one(&mut **transaction)
-        .await?;
+    let row = query.bind(slug.to_owned()).fetch_one(&mut **transaction).await?;
     let counts = VerdictCounts {
         reproduced: count(&row, 0)?,
         partly: count(&row, 1)?,
@@ -190,9 +171,5 @@ fn head(row: &AnyRow) -> Result<RecordHead> {
 }
 
 fn stored(run: &str, error: &serde_json::Error) -> Error {
-    Error::Stored {
-        what: "record",
-        key: run.to_owned(),
-        message: error.to_string(),
-    }
+    Error::Stored { what: "record", key: run.to_owned(), message: error.to_string() }
 }

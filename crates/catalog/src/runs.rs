@@ -152,15 +152,8 @@ impl Catalog {
         let mut transaction = self.write().await?;
         let papers = sqlx::query("SELECT COUNT(*) FROM papers WHERE slug = $1");
         let papers = papers.bind(slug.to_owned());
-        if papers
-            .fetch_one(&mut *transaction)
-            .await?
-            .try_get::<i64, _>(0)?
-            == 0
-        {
-            return Err(Error::UnknownStudy {
-                slug: slug.to_owned(),
-            });
+        if papers.fetch_one(&mut *transaction).await?.try_get::<i64, _>(0)? == 0 {
+            return Err(Error::UnknownStudy { slug: slug.to_owned() });
         }
         if let Some(run) = restart_of {
             state(&mut transaction, run).await?;
@@ -203,11 +196,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`] if the database cannot be read.
     pub async fn runs(&self, slug: Option<&str>, limit: u32) -> Result<Vec<RunRow>> {
-        let only = if slug.is_some() {
-            "WHERE slug = $2"
-        } else {
-            ""
-        };
+        let only = if slug.is_some() { "WHERE slug = $2" } else { "" };
         let sql =
             format!("SELECT {COLUMNS} FROM runs {only} ORDER BY created_at DESC, id DESC LIMIT $1");
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(i64::from(limit));
@@ -227,12 +216,7 @@ impl Catalog {
     pub async fn claim(&self, worker: &str, lease: Duration) -> Result<Option<RunRow>> {
         // Most of the time nothing waits: an idle worker does not take the writers' lock to see it.
         let waiting = sqlx::query("SELECT COUNT(*) FROM runs WHERE state = 'queued'");
-        if waiting
-            .fetch_one(self.readers())
-            .await?
-            .try_get::<i64, _>(0)?
-            == 0
-        {
+        if waiting.fetch_one(self.readers()).await?.try_get::<i64, _>(0)? == 0 {
             return Ok(None);
         }
         let mut transaction = self.write().await?;
@@ -262,10 +246,7 @@ impl Catalog {
             "UPDATE runs SET lease_until = $1 WHERE id = $2 AND worker = $3 AND state = 'running' \
              RETURNING cancel_requested",
         );
-        let query = query
-            .bind(until(now(), lease))
-            .bind(run.to_owned())
-            .bind(worker.to_owned());
+        let query = query.bind(until(now(), lease)).bind(run.to_owned()).bind(worker.to_owned());
         let row = query.fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(match row.map(|row| row.try_get::<i64, _>(0)).transpose()? {
@@ -300,10 +281,7 @@ impl Catalog {
             return Ok(());
         }
         if state.is_over() && state != RunState::Interrupted {
-            return Err(Error::RunOver {
-                run: run.to_owned(),
-                state,
-            });
+            return Err(Error::RunOver { run: run.to_owned(), state });
         }
         if let RunEnd::Finished(record) = end {
             records::add(&mut transaction, record).await?;
@@ -386,9 +364,7 @@ fn until(now: i64, lease: Duration) -> i64 {
 pub(crate) async fn state(transaction: &mut Transaction<'_, Any>, run: &str) -> Result<RunState> {
     let query = sqlx::query("SELECT state FROM runs WHERE id = $1").bind(run.to_owned());
     let row = query.fetch_optional(&mut **transaction).await?;
-    let row = row.ok_or_else(|| Error::UnknownRun {
-        run: run.to_owned(),
-    })?;
+    let row = row.ok_or_else(|| Error::UnknownRun { run: run.to_owned() })?;
     parse_state(run, row.try_get(0)?)
 }
 
@@ -402,10 +378,7 @@ fn parse_state(run: &str, text: &str) -> Result<RunState> {
 }
 
 fn ids(rows: &[AnyRow]) -> Result<Vec<String>> {
-    let mut ids = rows
-        .iter()
-        .map(|row| Ok(row.try_get(0)?))
-        .collect::<Result<Vec<String>>>()?;
+    let mut ids = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>>>()?;
     ids.sort();
     Ok(ids)
 }

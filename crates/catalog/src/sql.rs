@@ -92,9 +92,6 @@ mod tests {
         assert_eq!(sizes(4), [64, 64, 16, 4, 1, 1, 1]);
         assert_eq!(sizes(100)[..10], [16, 16, 16, 16, 16, 16, 16, 16, 16, 4]);
         assert_eq!(sizes(3000), [1; 151]);
-        assert_eq!(
-            chunks(&items, 3).flatten().copied().collect::<Vec<_>>(),
-            items
-        );
+        assert_eq!(chunks(&items, 3).flatten().copied().collect::<Vec<_>>(), items);
     }
 }

@@ -1,6 +1,6 @@
 //! The form in which papers are stored.
 
-use crate::identity::{self, surname, title_key};
+use crate::identity::{self, fingerprint, slug, surname, title_key};
 use crate::{Error, NewPaper, Result};
 
 /// A paper in the stored form, and the keys by which it is recognised.
@@ -11,6 +11,22 @@ pub(crate) struct Tidy {
     pub(crate) title: String,
     /// Of its first author; empty if it has none.
     pub(crate) surname: String,
+    /// Its id, if it has one, else the one that it gets if that is free.
+    pub(crate) id: String,
+}
+
+impl Tidy {
+    /// The ids that a paper without one gets if its first choice is taken.
+    ///
+    /// They are made from its title and author and not from a count: they are the same whichever of
+    /// two papers comes first.
+    pub(crate) fn other_ids(&self) -> [String; 2] {
+        let Self { title, surname, id, .. } = self;
+        let mark = fingerprint(&[title, surname]) & 0xff_ffff;
+        let doi = self.paper.doi.as_deref().unwrap_or_default();
+        let longer = fingerprint(&[title, surname, doi]);
+        [format!("{id}-{mark:06x}"), format!("{id}-{longer:016x}")]
+    }
 }
 
 /// Brings a paper into the stored form: texts trimmed and without control characters, ids bare.
@@ -32,11 +48,7 @@ pub(crate) fn tidy(paper: &NewPaper) -> Result<Tidy> {
             return Ok(None);
         };
         let bare = form(&text);
-        bare.map(Some).ok_or(Error::Invalid {
-            what,
-            value: text,
-            expected,
-        })
+        bare.map(Some).ok_or(Error::Invalid { what, value: text, expected })
     };
     let arxiv_id = checked(
         &paper.arxiv_id,
@@ -44,12 +56,7 @@ pub(crate) fn tidy(paper: &NewPaper) -> Result<Tidy> {
         "a form like `2301.10909` or `cs/0112017`",
         identity::arxiv_id,
     )?;
-    let doi = checked(
-        &paper.doi,
-        "DOI",
-        "a form like `10.1145/3292500`",
-        identity::doi,
-    )?;
+    let doi = checked(&paper.doi, "DOI", "a form like `10.1145/3292500`", identity::doi)?;
     let published = checked(
         &paper.published,
         "date of publication",
@@ -60,8 +67,16 @@ pub(crate) fn tidy(paper: &NewPaper) -> Result<Tidy> {
     let authors: Vec<String> = authors.filter(|name| !name.is_empty()).collect();
     let surname = authors.first().map(|name| surname(name));
     let key = title_key(&title);
+    let given = line(&paper.id).replace(' ', "-");
+    let id = if !given.is_empty() {
+        given.clone()
+    } else if let Some(arxiv_id) = &arxiv_id {
+        arxiv_id.clone()
+    } else {
+        slug(&title)
+    };
     let paper = NewPaper {
-        id: line(&paper.id).replace(' ', "-"),
+        id: given,
         slug: optional(&paper.slug),
         title,
         summary: block(&paper.summary),
@@ -75,11 +90,7 @@ pub(crate) fn tidy(paper: &NewPaper) -> Result<Tidy> {
         code_url: optional(&paper.code_url),
         code_licence: optional(&paper.code_licence),
     };
-    Ok(Tidy {
-        paper,
-        title: key,
-        surname: surname.unwrap_or_default(),
-    })
+    Ok(Tidy { paper, title: key, surname: surname.unwrap_or_default(), id })
 }
 
 fn is_date(text: &str) -> bool {
@@ -95,9 +106,14 @@ fn is_date(text: &str) -> bool {
 /// One line: white space of any kind, and control characters, become single spaces.
 fn line(text: &str) -> String {
     let gap = |c: char| c.is_whitespace() || c.is_control();
-    // Most texts are tidy already: then one look suffices and one copy.
-    let tidy = !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ");
-    if tidy && !text.contains(|c| gap(c) && c != ' ') {
+    // Most texts are tidy already: then one look at their bytes suffices, and one copy.
+    let mut before = b' ';
+    let tidy = text.bytes().all(|byte| {
+        let fits = matches!(byte, b'!'..=b'~') || (byte == b' ' && before != b' ');
+        before = byte;
+        fits
+    });
+    if tidy && before != b' ' {
         return text.to_owned();
     }
     let words: Vec<&str> = text.split(gap).filter(|word| !word.is_empty()).collect();
@@ -131,41 +147,11 @@ mod tests {
         assert_eq!(paper.summary, "One. Still one.\n\nTwo.");
         assert_eq!(paper.authors, ["Ada King"]);
         for (field, message) in [
-            (
-                NewPaper {
-                    title: " \n".into(),
-                    ..odd.clone()
-                },
-                "title",
-            ),
-            (
-                NewPaper {
-                    arxiv_id: Some("x".into()),
-                    ..odd.clone()
-                },
-                "arXiv id `x` is not valid",
-            ),
-            (
-                NewPaper {
-                    doi: Some("x".into()),
-                    ..odd.clone()
-                },
-                "DOI `x` is not valid",
-            ),
-            (
-                NewPaper {
-                    published: Some("2023-13".into()),
-                    ..odd.clone()
-                },
-                "`2023-13`",
-            ),
-            (
-                NewPaper {
-                    published: Some("20 May".into()),
-                    ..odd.clone()
-                },
-                "`20 May`",
-            ),
+            (NewPaper { title: " \n".into(), ..odd.clone() }, "title"),
+            (NewPaper { arxiv_id: Some("x".into()), ..odd.clone() }, "arXiv id `x` is not valid"),
+            (NewPaper { doi: Some("x".into()), ..odd.clone() }, "DOI `x` is not valid"),
+            (NewPaper { published: Some("2023-13".into()), ..odd.clone() }, "`2023-13`"),
+            (NewPaper { published: Some("20 May".into()), ..odd.clone() }, "`20 May`"),
         ] {
             let error = tidy(&field).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Row, Transaction};
 
 use crate::paper::{NEW_PAPER_COLUMNS, new_paper};
-use crate::plan::{Change, Entry, Key, KeyChange, Plan, first_id, other_ids};
+use crate::plan::{Change, Entry, Key, KeyChange, Plan};
 use crate::sql::{chunks, now, rows};
 use crate::tidy::{Tidy, tidy};
 use crate::{Catalog, NewPaper, Result};
@@ -69,44 +69,30 @@ impl Catalog {
     }
 }
 
+/// One of the optional texts of a paper.
+type Field = fn(&NewPaper) -> &Option<String>;
+
 /// A plan that holds every stored paper which one of `papers` might be.
 async fn known(transaction: &mut Transaction<'_, Any>, papers: &[Tidy]) -> Result<Plan> {
     let titles: BTreeSet<&str> = papers.iter().map(|p| p.title.as_str()).collect();
     let keys = load_keys(transaction, titles).await?;
     let mut plan = Plan::default();
-    let of_papers =
-        |get: fn(&NewPaper) -> Option<String>| papers.iter().filter_map(move |p| get(&p.paper));
-    let ids = of_papers(|p| {
-        Some(p.id.clone())
-            .filter(|id| !id.is_empty())
-            .or_else(|| Some(first_id(p)))
-    });
+    let ids = papers.iter().map(|p| p.id.clone());
     let ids = ids.chain(keys.iter().map(|(_, _, paper)| paper.clone()));
     load(transaction, &mut plan, "id", ids.collect()).await?;
-    for (column, get) in [
-        (
-            "slug",
-            (|p| p.slug.clone()) as fn(&NewPaper) -> Option<String>,
-        ),
-        ("arxiv_id", |p| p.arxiv_id.clone()),
-        ("doi", |p| p.doi.clone()),
-    ] {
-        load(transaction, &mut plan, column, of_papers(get).collect()).await?;
+    let columns: [(&str, Field); 3] =
+        [("slug", |p| &p.slug), ("arxiv_id", |p| &p.arxiv_id), ("doi", |p| &p.doi)];
+    for (column, get) in columns {
+        let values = papers.iter().filter_map(|p| get(&p.paper).clone());
+        load(transaction, &mut plan, column, values.collect()).await?;
     }
     // Where the first choice of an id is taken, or may be by one of this batch, the others count.
     let mut met = HashSet::new();
     let mut more = BTreeSet::new();
-    for Tidy {
-        paper,
-        title,
-        surname,
-    } in papers.iter().filter(|p| p.paper.id.is_empty())
-    {
-        let first = first_id(paper);
-        if plan.entry(&first).is_some() || met.contains(&first) {
-            more.extend(other_ids(paper, title, surname));
+    for paper in papers.iter().filter(|p| p.paper.id.is_empty()) {
+        if plan.entry(&paper.id).is_some() || !met.insert(&paper.id) {
+            more.extend(paper.other_ids());
         }
-        met.insert(first);
     }
     load(transaction, &mut plan, "id", more).await?;
     for (title, surname, paper) in keys {
@@ -145,10 +131,8 @@ async fn load(
     values: BTreeSet<String>,
 ) -> Result<()> {
     let values: Vec<String> = values.into_iter().collect();
-    let sql = format!(
-        "SELECT {NEW_PAPER_COLUMNS} FROM papers WHERE {column} IN {}",
-        rows(1, LOOKUP)
-    );
+    let sql =
+        format!("SELECT {NEW_PAPER_COLUMNS} FROM papers WHERE {column} IN {}", rows(1, LOOKUP));
     for values in values.chunks(LOOKUP) {
         for row in repeat(&sql, values).fetch_all(&mut **transaction).await? {
             let paper = new_paper(&row)?;
@@ -172,10 +156,7 @@ fn repeat<'q>(sql: &str, keys: &[String]) -> Query<'q, Any, AnyArguments> {
 
 /// Writes all entries of a plan that have changed.
 async fn write(transaction: &mut Transaction<'_, Any>, plan: &Plan) -> Result<()> {
-    let changed = plan
-        .entries
-        .iter()
-        .filter(|e| e.change != Change::Unchanged);
+    let changed = plan.entries.iter().filter(|e| e.change != Change::Unchanged);
     // In the order of the keys, here and below: neighbours then fall into the same index pages.
     let mut changed: Vec<&Entry> = changed.collect();
     changed.sort_unstable_by(|a, b| a.paper.id.cmp(&b.paper.id));
@@ -260,10 +241,7 @@ async fn write_authors(transaction: &mut Transaction<'_, Any>, changed: &[&Entry
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for &(position, name, paper) in chunk {
-            query = query
-                .bind(position)
-                .bind(name.to_owned())
-                .bind(paper.to_owned());
+            query = query.bind(position).bind(name.to_owned()).bind(paper.to_owned());
         }
         query.execute(&mut **transaction).await?;
     }

@@ -27,13 +27,7 @@ fn main() -> Result<()> {
     fashion_subset(fashion, out)?;
     small_table(sklearn, "iris", "iris", &IRIS, out)?;
     small_table(sklearn, "wine_data", "wine", &WINE, out)?;
-    small_table(
-        sklearn,
-        "breast_cancer",
-        "breast-cancer",
-        &breast_cancer_columns(),
-        out,
-    )?;
+    small_table(sklearn, "breast_cancer", "breast-cancer", &breast_cancer_columns(), out)?;
     census(adult, out)
 }
 
@@ -43,21 +37,15 @@ fn digits(sklearn: &Path, out: &Path) -> Result<()> {
     let text = text(&sklearn.join("digits.csv.gz"))?;
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for line in text.lines() {
-        let row: Vec<u8> = line
-            .split(',')
-            .map(str::parse)
-            .collect::<std::result::Result<_, _>>()?;
+        let row: Vec<u8> =
+            line.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?;
         let (label, image) = row.split_last().ok_or("expected 65 numbers in a row")?;
         pixels.extend_from_slice(image);
         labels.push(*label);
     }
     let images = Idx::new(vec![labels.len(), 8, 8], pixels)?;
     pack(out, "digits-images-idx3-ubyte", &images.to_bytes())?;
-    pack(
-        out,
-        "digits-labels-idx1-ubyte",
-        &Idx::new(vec![labels.len()], labels)?.to_bytes(),
-    )
+    pack(out, "digits-labels-idx1-ubyte", &Idx::new(vec![labels.len()], labels)?.to_bytes())
 }
 
 // ## Fashion-MNIST: the first balanced 5,000 and 2,000
@@ -71,23 +59,13 @@ fn fashion_subset(fashion: &Path, out: &Path) -> Result<()> {
         let images = read(&format!("{part}-images-idx3-ubyte"))?;
         let labels = read(&format!("{part}-labels-idx1-ubyte"))?;
         let rows = split::balanced(labels.data(), 10, n);
-        let pixels: Vec<&[u8]> = rows
-            .iter()
-            .map(|&row| &images.data()[784 * row..784 * (row + 1)])
-            .collect();
+        let pixels: Vec<&[u8]> =
+            rows.iter().map(|&row| &images.data()[784 * row..784 * (row + 1)]).collect();
         let images = Idx::new(vec![rows.len(), 28, 28], pixels.concat())?;
-        pack(
-            out,
-            &format!("fashion-{part}-images-idx3-ubyte"),
-            &images.to_bytes(),
-        )?;
+        pack(out, &format!("fashion-{part}-images-idx3-ubyte"), &images.to_bytes())?;
         let labels = rows.iter().map(|&row| labels.data()[row]).collect();
         let labels = Idx::new(vec![rows.len()], labels)?;
-        pack(
-            out,
-            &format!("fashion-{part}-labels-idx1-ubyte"),
-            &labels.to_bytes(),
-        )?;
+        pack(out, &format!("fashion-{part}-labels-idx1-ubyte"), &labels.to_bytes())?;
     }
     Ok(())
 }
@@ -142,11 +120,7 @@ fn small_table<S: AsRef<str>>(
 ) -> Result<()> {
     let text = text(&sklearn.join(format!("{file}.csv")))?;
     let mut lines = text.lines();
-    let classes: Vec<&str> = lines
-        .next()
-        .ok_or("expected a first line")?
-        .split(',')
-        .collect();
+    let classes: Vec<&str> = lines.next().ok_or("expected a first line")?.split(',').collect();
     let header = columns.iter().map(|column| format!("{},", column.as_ref()));
     let mut table = header.collect::<String>() + "class\n";
     for line in lines {
@@ -168,9 +142,7 @@ fn census(adult: &Path, out: &Path) -> Result<()> {
 
 fn text(path: &Path) -> Result<String> {
     let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(String::from_utf8(
-        unpack(&path.display().to_string(), &bytes)?.into_owned(),
-    )?)
+    Ok(String::from_utf8(unpack(&path.display().to_string(), &bytes)?.into_owned())?)
 }
 
 /// Packs without a name or a time in the header, so that the same content gives the same file.
@@ -178,14 +150,7 @@ fn pack(out: &Path, name: &str, content: &[u8]) -> Result<()> {
     let mut gzip = GzBuilder::new().write(Vec::new(), Compression::best());
     gzip.write_all(content)?;
     let packed = gzip.finish()?;
-    let hash: String = Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    println!(
-        "{name}.gz {} -> {} bytes, sha256 of the content {hash}",
-        content.len(),
-        packed.len()
-    );
+    let hash: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("{name}.gz {} -> {} bytes, sha256 of the content {hash}", content.len(), packed.len());
     Ok(fs::write(out.join(format!("{name}.gz")), packed)?)
 }

@@ -36,12 +36,7 @@ impl Batches {
     /// If `size` is 0.
     pub fn new(len: usize, size: usize) -> Self {
         assert!(size > 0, "batches: expected a size of at least 1, found 0");
-        Self {
-            order: (0..len).collect(),
-            size,
-            drop_last: false,
-            at: usize::MAX,
-        }
+        Self { order: (0..len).collect(), size, drop_last: false, at: usize::MAX }
     }
 
     /// Leaves an incomplete last batch out.
@@ -184,11 +179,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_order_and_another_seed_another() {
         let order = |seed| -> Vec<usize> {
-            Batches::new(100, 7)
-                .epoch(&mut rng(seed))
-                .flatten()
-                .copied()
-                .collect()
+            Batches::new(100, 7).epoch(&mut rng(seed)).flatten().copied().collect()
         };
         assert_eq!(order(1), order(1));
         assert_ne!(order(1), order(2));

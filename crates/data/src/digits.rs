@@ -32,11 +32,7 @@ pub fn digits() -> Images {
         Idx::parse(file.name, &bytes).expect("embedded files are whole")
     };
     let [images, labels] = embedded::DIGITS.each_ref().map(read);
-    let pixels = images
-        .data()
-        .iter()
-        .map(|&inked| f32::from(inked) / 16.0)
-        .collect();
+    let pixels = images.data().iter().map(|&inked| f32::from(inked) / 16.0).collect();
     let classes = (0..10).map(|digit| digit.to_string()).collect();
     Images::new([1, SIDE, SIDE], pixels, labels.data().to_vec(), classes)
         .expect("embedded images and labels belong together")
@@ -50,25 +46,15 @@ mod tests {
     fn the_set_is_the_published_one() {
         let digits = digits();
         assert_eq!(digits.image_len(), 64);
-        assert!(
-            digits
-                .pixels()
-                .iter()
-                .all(|pixel| (0.0..=1.0).contains(pixel))
-        );
+        assert!(digits.pixels().iter().all(|pixel| (0.0..=1.0).contains(pixel)));
         // Counts of the classes 0 to 9 and the sum of all pixels, from the published text by
         //   python3 -c "import gzip, collections
         //   rows = [list(map(int, l.split(b','))) for l in gzip.open('digits.csv.gz')]
         //   print(collections.Counter(r[64] for r in rows), sum(sum(r[:64]) for r in rows))"
-        let counts: Vec<usize> = (0..10)
-            .map(|c| digits.labels().iter().filter(|&&l| l == c).count())
-            .collect();
+        let counts: Vec<usize> =
+            (0..10).map(|c| digits.labels().iter().filter(|&&l| l == c).count()).collect();
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
-        let inked: f64 = digits
-            .pixels()
-            .iter()
-            .map(|&pixel| 16.0 * f64::from(pixel))
-            .sum();
+        let inked: f64 = digits.pixels().iter().map(|&pixel| 16.0 * f64::from(pixel)).sum();
         assert_eq!(inked, 561_718.0);
     }
 

@@ -53,25 +53,17 @@ pub(crate) static FASHION: [File; 4] = [
 ];
 
 /// The census table.
-pub(crate) static CENSUS: File = file!(
-    "census.csv",
-    "c30ce1e55a965b04950321870db74c19f4aa437120a692f32e72f6a4fa31c418"
-);
+pub(crate) static CENSUS: File =
+    file!("census.csv", "c30ce1e55a965b04950321870db74c19f4aa437120a692f32e72f6a4fa31c418");
 /// Fisher's irises.
-pub(crate) static IRIS: File = file!(
-    "iris.csv",
-    "527d9366ada00635454d7c8bb2bfb57769b591fa00d5aea9078c0be52d66e223"
-);
+pub(crate) static IRIS: File =
+    file!("iris.csv", "527d9366ada00635454d7c8bb2bfb57769b591fa00d5aea9078c0be52d66e223");
 /// Wines of three growers.
-pub(crate) static WINE: File = file!(
-    "wine.csv",
-    "e1cfc1ffe4e1fed33e0e4e85bbfd105ba4dbc3c51d1f9956fdfd806d985010b4"
-);
+pub(crate) static WINE: File =
+    file!("wine.csv", "e1cfc1ffe4e1fed33e0e4e85bbfd105ba4dbc3c51d1f9956fdfd806d985010b4");
 /// Cells of breast masses.
-pub(crate) static BREAST_CANCER: File = file!(
-    "breast-cancer.csv",
-    "b8171b23f864255def1b8725573a65251725916028d44b74b94d6964c2f44ccc"
-);
+pub(crate) static BREAST_CANCER: File =
+    file!("breast-cancer.csv", "b8171b23f864255def1b8725573a65251725916028d44b74b94d6964c2f44ccc");
 
 /// The files of the embedded part of a data set, by the name of its card.
 pub(crate) fn files(card: &str) -> &'static [File] {
@@ -106,10 +98,6 @@ mod tests {
         let size = |files: &[File]| files.iter().map(|file| file.packed.len()).sum::<usize>();
         assert!(size(&FASHION) <= 4 << 20, "{} bytes", size(&FASHION));
         assert!(size(&DIGITS) <= 100 << 10, "{} bytes", size(&DIGITS));
-        assert!(
-            CENSUS.packed.len() <= 600 << 10,
-            "{} bytes",
-            CENSUS.packed.len()
-        );
+        assert!(CENSUS.packed.len() <= 600 << 10, "{} bytes", CENSUS.packed.len());
     }
 }

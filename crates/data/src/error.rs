@@ -144,9 +144,5 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn join(attempts: &[Error]) -> String {
-    attempts
-        .iter()
-        .map(Error::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+    attempts.iter().map(Error::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -49,26 +49,14 @@ impl Idx {
     pub fn new(sizes: Vec<usize>, data: Vec<u8>) -> Result<Self> {
         if sizes.is_empty() || sizes.len() > 255 {
             let expected = "1 to 255 of them".into();
-            return Err(Error::Shape {
-                what: "sizes",
-                expected,
-                found: sizes.len(),
-            });
+            return Err(Error::Shape { what: "sizes", expected, found: sizes.len() });
         }
         if let Some(&found) = sizes.iter().find(|&&size| u32::try_from(size).is_err()) {
-            return Err(Error::Shape {
-                what: "size",
-                expected: "at most 32 bits".into(),
-                found,
-            });
+            return Err(Error::Shape { what: "size", expected: "at most 32 bits".into(), found });
         }
         if product(&sizes) != Some(data.len()) {
             let expected = format!("{sizes:?} multiplied");
-            return Err(Error::Shape {
-                what: "bytes of data",
-                expected,
-                found: data.len(),
-            });
+            return Err(Error::Shape { what: "bytes of data", expected, found: data.len() });
         }
         Ok(Self { sizes, data })
     }
@@ -111,24 +99,13 @@ impl Idx {
             .collect();
         let Some(expected) = product(&sizes) else {
             let found = format!("{sizes:?}");
-            return Err(wrong(
-                4,
-                "sizes whose product can be addressed".into(),
-                found,
-            ));
+            return Err(wrong(4, "sizes whose product can be addressed".into(), found));
         };
         if data.len() != expected {
             let found = format!("{} bytes", data.len());
-            return Err(wrong(
-                4 + header,
-                format!("{expected} bytes of data"),
-                found,
-            ));
+            return Err(wrong(4 + header, format!("{expected} bytes of data"), found));
         }
-        Ok(Self {
-            sizes,
-            data: data.to_vec(),
-        })
+        Ok(Self { sizes, data: data.to_vec() })
     }
 
     /// Size along each dimension.
@@ -155,11 +132,7 @@ impl Idx {
     /// The same file, after a check that it holds labels below `classes`.
     pub(crate) fn expect_labels(self, file: &str, classes: usize) -> Result<Self> {
         self.expect_dimensions(file, "1 dimension (labels)", 1)?;
-        if let Some(at) = self
-            .data
-            .iter()
-            .position(|&label| usize::from(label) >= classes)
-        {
+        if let Some(at) = self.data.iter().position(|&label| usize::from(label) >= classes) {
             return Err(Error::Idx {
                 file: file.to_owned(),
                 offset: 8 + at,
@@ -177,11 +150,7 @@ impl Idx {
         [count, height, width]: [usize; 3],
     ) -> Result<Self> {
         self.expect_dimensions(file, "3 dimensions (images)", 3)?;
-        let wanted = [
-            (count, "images, one a label"),
-            (height, "rows"),
-            (width, "columns"),
-        ];
+        let wanted = [(count, "images, one a label"), (height, "rows"), (width, "columns")];
         for (at, (size, what)) in wanted.into_iter().enumerate() {
             if self.sizes[at] != size {
                 return Err(Error::Idx {
@@ -209,9 +178,7 @@ impl Idx {
 }
 
 fn product(sizes: &[usize]) -> Option<usize> {
-    sizes
-        .iter()
-        .try_fold(1usize, |product, &size| product.checked_mul(size))
+    sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size))
 }
 
 /// The content of a file that may be packed with gzip: its first bytes tell, not its name.
@@ -230,23 +197,19 @@ pub fn unpack<'a>(file: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
         return Ok(Cow::Borrowed(bytes));
     }
     let mut unpacked = Vec::new();
-    let read = GzDecoder::new(bytes)
-        .take(LARGEST_FILE + 1)
-        .read_to_end(&mut unpacked);
+    let read = GzDecoder::new(bytes).take(LARGEST_FILE + 1).read_to_end(&mut unpacked);
     let failure = match read {
         Err(source) => Some(source),
-        Ok(_) if unpacked.len() as u64 > LARGEST_FILE => Some(std::io::Error::other(format!(
-            "larger than {LARGEST_FILE} bytes"
-        ))),
+        Ok(_) if unpacked.len() as u64 > LARGEST_FILE => {
+            Some(std::io::Error::other(format!("larger than {LARGEST_FILE} bytes")))
+        }
         Ok(_) => None,
     };
     match failure {
         None => Ok(Cow::Owned(unpacked)),
-        Some(source) => Err(Error::Gzip {
-            file: file.to_owned(),
-            unpacked: unpacked.len(),
-            source,
-        }),
+        Some(source) => {
+            Err(Error::Gzip { file: file.to_owned(), unpacked: unpacked.len(), source })
+        }
     }
 }
 
@@ -267,22 +230,13 @@ mod tests {
     #[test]
     fn each_fault_is_named_with_its_offset() {
         let cases: [(&[u8], &str); 7] = [
-            (
-                &[0, 0],
-                "`f`, byte 0: expected 4 bytes of magic number, found a file of 2 bytes",
-            ),
-            (
-                &[1, 0, 8, 1],
-                "`f`, byte 0: expected the magic number's `00 00`, found `01 00`",
-            ),
+            (&[0, 0], "`f`, byte 0: expected 4 bytes of magic number, found a file of 2 bytes"),
+            (&[1, 0, 8, 1], "`f`, byte 0: expected the magic number's `00 00`, found `01 00`"),
             (
                 &[0, 0, 0x0d, 1, 0, 0, 0, 0],
                 "`f`, byte 2: expected type `08` (unsigned bytes), found `0d`",
             ),
-            (
-                &[0, 0, 8, 0],
-                "`f`, byte 3: expected at least 1 dimension, found `0`",
-            ),
+            (&[0, 0, 8, 0], "`f`, byte 3: expected at least 1 dimension, found `0`"),
             (
                 &[0, 0, 8, 2, 0, 0, 0, 1],
                 "`f`, byte 4: expected 2 sizes of 4 bytes each, found 4 bytes",
@@ -306,34 +260,20 @@ mod tests {
     fn labels_and_dimensions_are_checked() {
         let labels = Idx::new(vec![3], vec![1, 10, 2]).unwrap();
         assert_eq!(
-            labels
-                .clone()
-                .expect_labels("l", 10)
-                .unwrap_err()
-                .to_string(),
+            labels.clone().expect_labels("l", 10).unwrap_err().to_string(),
             "`l`, byte 9: expected a label from 0 to 9, found `10`"
         );
         assert_eq!(
-            labels
-                .expect_images("l", [3, 1, 1])
-                .unwrap_err()
-                .to_string(),
+            labels.expect_images("l", [3, 1, 1]).unwrap_err().to_string(),
             "`l`, byte 3: expected 3 dimensions (images), found `1`"
         );
         let images = Idx::new(vec![2, 3, 4], vec![0; 24]).unwrap();
         assert_eq!(
-            images
-                .clone()
-                .expect_images("i", [5, 3, 4])
-                .unwrap_err()
-                .to_string(),
+            images.clone().expect_images("i", [5, 3, 4]).unwrap_err().to_string(),
             "`i`, byte 4: expected 5 images, one a label, found `2`"
         );
         assert_eq!(
-            images
-                .expect_images("i", [2, 3, 28])
-                .unwrap_err()
-                .to_string(),
+            images.expect_images("i", [2, 3, 28]).unwrap_err().to_string(),
             "`i`, byte 12: expected 28 columns, found `4`"
         );
         assert!(Idx::new(vec![2, 2], vec![0; 3]).is_err());

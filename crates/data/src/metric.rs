@@ -30,9 +30,7 @@
 /// ```
 pub fn auc<S: Copy + Into<f64>>(scores: &[S], labels: &[u8]) -> Option<f64> {
     assert_same(scores.len(), labels.len());
-    let shares = labels
-        .iter()
-        .map(|&label| if label == 0 { 0.0 } else { 1.0 });
+    let shares = labels.iter().map(|&label| if label == 0 { 0.0 } else { 1.0 });
     expected_auc(scores, &shares.collect::<Vec<f64>>())
 }
 
@@ -112,10 +110,7 @@ pub fn logloss<S: Copy + Into<f64>>(logits: &[S], labels: &[u8]) -> f64 {
 }
 
 fn assert_same(scores: usize, labels: usize) {
-    assert!(
-        scores == labels,
-        "metric: {scores} scores for {labels} labels"
-    );
+    assert!(scores == labels, "metric: {scores} scores for {labels} labels");
 }
 
 #[cfg(test)]
@@ -127,10 +122,7 @@ mod tests {
     #[test]
     fn by_hand() {
         // Positives 3, 2; negatives 2, 1, 0: (3 > all: 3) + (2 = 2: 1/2, 2 > 1, 0: 2) = 5.5 of 6.
-        assert_eq!(
-            auc(&[3.0, 2.0, 2.0, 1.0, 0.0], &[1, 1, 0, 0, 0]),
-            Some(5.5 / 6.0)
-        );
+        assert_eq!(auc(&[3.0, 2.0, 2.0, 1.0, 0.0], &[1, 1, 0, 0, 0]), Some(5.5 / 6.0));
         assert_eq!(auc(&[1.0, 1.0, 1.0, 1.0], &[1, 0, 0, 1]), Some(0.5));
         assert_eq!(auc(&[0.0, -0.0], &[1, 0]), Some(0.5));
         assert_eq!(auc(&[f64::INFINITY, f64::NEG_INFINITY], &[1, 0]), Some(1.0));

@@ -34,10 +34,7 @@ impl Moments {
     /// If the values do not fill whole rows, or there are none.
     pub fn of(values: &[f32], channels: usize, inner: usize) -> Self {
         check(values, channels, inner);
-        assert!(
-            !values.is_empty(),
-            "moments: expected at least one row, found none"
-        );
+        assert!(!values.is_empty(), "moments: expected at least one row, found none");
         let count = (values.len() / channels) as f64;
         // f64 and two passes: a sum of 47 million pixels in f32 loses its last digits.
         let mut mean = vec![0.0f64; channels];
@@ -51,10 +48,7 @@ impl Moments {
         }
         Self {
             mean: mean.iter().map(|&mean| mean as f32).collect(),
-            std: variance
-                .iter()
-                .map(|variance| variance.sqrt() as f32)
-                .collect(),
+            std: variance.iter().map(|variance| variance.sqrt() as f32).collect(),
         }
     }
 

@@ -34,17 +34,13 @@ impl Sources {
 
     /// This folder, then what is embedded.
     pub fn only(dir: &Path) -> Self {
-        Self {
-            dirs: vec![dir.to_owned()],
-        }
+        Self { dirs: vec![dir.to_owned()] }
     }
 
     /// The user's folder if there is one, then the system's, then what is embedded.
     pub fn everywhere(data_dir: Option<&Path>) -> Self {
         let dirs = data_dir.into_iter().chain([Path::new(SYSTEM)]);
-        Self {
-            dirs: dirs.map(Path::to_owned).collect(),
-        }
+        Self { dirs: dirs.map(Path::to_owned).collect() }
     }
 
     /// The folders, in the order in which they are looked at.
@@ -91,23 +87,9 @@ pub struct Provenance {
 
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            card,
-            origin,
-            sha256,
-            verified,
-            train,
-            test,
-        } = self;
-        let doubt = if *verified {
-            ""
-        } else {
-            ", not the published files"
-        };
-        write!(
-            f,
-            "{card} ({origin}{doubt}): {train} train, {test} test, sha256 {sha256}"
-        )
+        let Self { card, origin, sha256, verified, train, test } = self;
+        let doubt = if *verified { "" } else { ", not the published files" };
+        write!(f, "{card} ({origin}{doubt}): {train} train, {test} test, sha256 {sha256}")
     }
 }
 
@@ -146,10 +128,7 @@ mod tests {
             "fashion-mnist (/srv/data, not the published files): 3 train, 2 test, sha256 ab12"
         );
         let json = serde_json::to_string(&provenance).unwrap();
-        assert_eq!(
-            serde_json::from_str::<Provenance>(&json).unwrap(),
-            provenance
-        );
+        assert_eq!(serde_json::from_str::<Provenance>(&json).unwrap(), provenance);
     }
 
     #[test]

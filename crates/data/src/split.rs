@@ -54,10 +54,7 @@ pub fn stratified(labels: &[u8], n: usize, rng: &mut impl Rng) -> (Vec<usize>, V
     for (row, &label) in labels.iter().enumerate() {
         classes[usize::from(label)].push(row);
     }
-    let mut quota: Vec<usize> = classes
-        .iter()
-        .map(|rows| n * rows.len() / len.max(1))
-        .collect();
+    let mut quota: Vec<usize> = classes.iter().map(|rows| n * rows.len() / len.max(1)).collect();
     let mut by_remainder: Vec<usize> = (0..256).collect();
     by_remainder.sort_by_key(|&class| std::cmp::Reverse(n * classes[class].len() % len.max(1)));
     let missing = n - quota.iter().sum::<usize>();
@@ -88,9 +85,8 @@ pub fn stratified(labels: &[u8], n: usize, rng: &mut impl Rng) -> (Vec<usize>, V
 /// assert_eq!(pressrun_data::split::balanced(&labels, 3, 6), [0, 1, 3, 4, 5, 7]);
 /// ```
 pub fn balanced(labels: &[u8], classes: usize, n: usize) -> Vec<usize> {
-    let mut left: Vec<usize> = (0..classes)
-        .map(|class| n / classes + usize::from(class < n % classes))
-        .collect();
+    let mut left: Vec<usize> =
+        (0..classes).map(|class| n / classes + usize::from(class < n % classes)).collect();
     let mut rows = Vec::with_capacity(n.min(labels.len()));
     for (row, &label) in labels.iter().enumerate() {
         if let Some(left) = left.get_mut(usize::from(label)).filter(|left| **left > 0) {

@@ -94,10 +94,7 @@ impl CharCorpus {
     /// The stream of these texts, in their order.
     pub fn new(texts: &[&str]) -> Self {
         let mut seen = BTreeSet::new();
-        let mut corpus = Self {
-            ids: Vec::new(),
-            ends: Vec::new(),
-        };
+        let mut corpus = Self { ids: Vec::new(), ends: Vec::new() };
         for text in texts.iter().map(|text| text.trim()) {
             if !text.is_empty() && seen.insert(text) {
                 corpus.ids.extend(encode(text));
@@ -140,15 +137,8 @@ impl CharCorpus {
         let mut held_out: Vec<bool> = (0..documents).map(|at| at < validation).collect();
         held_out.shuffle(rng);
         let side = |wanted: bool| {
-            let mut part = Self {
-                ids: Vec::new(),
-                ends: Vec::new(),
-            };
-            for (document, _) in held_out
-                .iter()
-                .enumerate()
-                .filter(|(_, out)| **out == wanted)
-            {
+            let mut part = Self { ids: Vec::new(), ends: Vec::new() };
+            for (document, _) in held_out.iter().enumerate().filter(|(_, out)| **out == wanted) {
                 part.ids.extend_from_slice(self.document(document));
                 part.ends.push(part.ids.len());
             }
@@ -169,11 +159,7 @@ impl CharCorpus {
     pub fn windows(&self, context: usize, batch: usize, rng: &mut impl Rng) -> Result<Vec<u32>> {
         let (needed, found) = (context + 1, self.ids.len());
         let Some(last) = found.checked_sub(needed) else {
-            return Err(Error::TooFew {
-                what: "characters for a window",
-                needed,
-                found,
-            });
+            return Err(Error::TooFew { what: "characters for a window", needed, found });
         };
         let mut windows = Vec::with_capacity(batch * needed);
         for _ in 0..batch {

@@ -85,9 +85,6 @@ pub enum Event {
 impl Event {
     /// Whether nothing comes after this event.
     pub fn is_last(&self) -> bool {
-        matches!(
-            self,
-            Self::Finished { .. } | Self::Failed { .. } | Self::Cancelled
-        )
+        matches!(self, Self::Finished { .. } | Self::Failed { .. } | Self::Cancelled)
     }
 }

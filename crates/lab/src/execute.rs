@@ -69,16 +69,11 @@ pub fn new_run_id() -> String {
 /// ends with it, and its parent tells.
 pub fn execute(entry: &Entry, options: &Options, sink: Sink<'_>) -> Result<Record> {
     let slug = entry.manifest.slug.clone();
-    let study = entry
-        .study
-        .as_ref()
-        .ok_or_else(|| Error::UnknownStudy { slug: slug.clone() })?;
+    let study = entry.study.as_ref().ok_or_else(|| Error::UnknownStudy { slug: slug.clone() })?;
     let started = Timestamp::now();
     let clock = Instant::now();
-    let seeds: Vec<u64> = (0..options
-        .seeds
-        .unwrap_or_else(|| study.default_seeds(options.profile)))
-        .collect();
+    let seeds: Vec<u64> =
+        (0..options.seeds.unwrap_or_else(|| study.default_seeds(options.profile))).collect();
     if seeds.is_empty() {
         return Err(Error::Study("`0` seeds: at least 1 is needed".into()));
     }
@@ -111,9 +106,7 @@ pub fn execute(entry: &Entry, options: &Options, sink: Sink<'_>) -> Result<Recor
     let reported = std::mem::take(&mut *run.reported());
     let verdicts = entry.judge(&reported.results)?;
     let record = assemble(&run, entry, options, reported, verdicts, started, clock);
-    sink(&Event::Finished {
-        record: Box::new(record.clone()),
-    });
+    sink(&Event::Finished { record: Box::new(record.clone()) });
     Ok(record)
 }
 
@@ -127,13 +120,7 @@ fn assemble(
     clock: Instant,
 ) -> Record {
     let slug = &entry.manifest.slug;
-    let Reported {
-        results,
-        mut curves,
-        mut tuning,
-        data,
-        lines,
-    } = reported;
+    let Reported { results, mut curves, mut tuning, data, lines } = reported;
     // Arms finish in any order; a record does not.
     curves.sort_by(|a, b| {
         (&a.series, &a.setting, &a.method, a.seed).cmp(&(&b.series, &b.setting, &b.method, b.seed))
@@ -146,20 +133,14 @@ fn assemble(
     rows.sort_by(|a, b| {
         (&a.setting, &a.metric, &a.method).cmp(&(&b.setting, &b.metric, &b.method))
     });
-    let seeds = options
-        .seeds
-        .map(|n| format!(" --seeds {n}"))
-        .unwrap_or_default();
+    let seeds = options.seeds.map(|n| format!(" --seeds {n}")).unwrap_or_default();
     Record {
         schema: RECORD_SCHEMA,
         run: options.run_id.clone(),
         slug: slug.clone(),
         profile: options.profile,
         seeds: run.seeds.clone(),
-        command: format!(
-            "pressrun run {slug} --profile {}{seeds}",
-            options.profile.name()
-        ),
+        command: format!("pressrun run {slug} --profile {}{seeds}", options.profile.name()),
         supersedes: None,
         reason: None,
         started: started.to_string(),

@@ -216,10 +216,7 @@ impl Manifest {
     /// letters, digits and hyphens, claims numbered `C1, C2, ...` without gaps, check ids unique
     /// within a claim, and never both checks and `not_tested`.
     pub fn parse(text: &str, folder: &str) -> Result<Self> {
-        let fail = |message: String| Error::Manifest {
-            slug: folder.to_owned(),
-            message,
-        };
+        let fail = |message: String| Error::Manifest { slug: folder.to_owned(), message };
         let manifest: Self = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
         let slug_ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if manifest.slug.is_empty() || !manifest.slug.chars().all(slug_ok) {
@@ -234,17 +231,11 @@ impl Manifest {
                 return Err(fail(format!("claim `{}` should be `{expected}`", claim.id)));
             }
             if claim.not_tested.is_some() && !claim.checks.is_empty() {
-                return Err(fail(format!(
-                    "claim `{}` has checks and `not_tested`",
-                    claim.id
-                )));
+                return Err(fail(format!("claim `{}` has checks and `not_tested`", claim.id)));
             }
             let mut seen = HashSet::new();
             if let Some(twice) = claim.checks.iter().find(|c| !seen.insert(&c.id)) {
-                return Err(fail(format!(
-                    "claim `{}` has check `{}` twice",
-                    claim.id, twice.id
-                )));
+                return Err(fail(format!("claim `{}` has check `{}` twice", claim.id, twice.id)));
             }
         }
         Ok(manifest)
@@ -315,10 +306,7 @@ mod tests {
         assert_eq!(manifest.paper_id(), "a-b");
         assert_eq!(
             manifest.claims[0].checks[0].test,
-            Test::Higher {
-                by: 1.0,
-                unit: MarginUnit::StandardErrors
-            }
+            Test::Higher { by: 1.0, unit: MarginUnit::StandardErrors }
         );
     }
 
@@ -331,9 +319,7 @@ mod tests {
         assert_eq!(error, "paper `a_b`: claim `C2` should be `C1`");
         let error = Manifest::parse("slug = 3", "x").unwrap_err().to_string();
         assert!(error.contains("line 1"), "{error}");
-        let error = Manifest::parse(&MINIMAL.replace("a-b", "A b"), "x")
-            .unwrap_err()
-            .to_string();
+        let error = Manifest::parse(&MINIMAL.replace("a-b", "A b"), "x").unwrap_err().to_string();
         assert!(error.contains("lower-case"), "{error}");
     }
 }

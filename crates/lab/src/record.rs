@@ -98,10 +98,7 @@ impl Record {
 
     /// How many claims have this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
-        self.verdicts
-            .iter()
-            .filter(|v| v.outcome == outcome)
-            .count()
+        self.verdicts.iter().filter(|v| v.outcome == outcome).count()
     }
 
     /// The badge: "3/4 claims reproduced".

@@ -33,12 +33,7 @@ pub struct SeriesSpec {
 impl SeriesSpec {
     /// Declares a series.
     pub fn new(name: &str, unit: &str, step: &str, meaning: &str) -> Self {
-        Self {
-            name: name.into(),
-            unit: unit.into(),
-            step: step.into(),
-            meaning: meaning.into(),
-        }
+        Self { name: name.into(), unit: unit.into(), step: step.into(), meaning: meaning.into() }
     }
 }
 
@@ -58,12 +53,7 @@ pub struct MetricSpec {
 impl MetricSpec {
     /// Declares a metric.
     pub fn new(name: &str, unit: &str, better: Better, meaning: &str) -> Self {
-        Self {
-            name: name.into(),
-            unit: unit.into(),
-            better,
-            meaning: meaning.into(),
-        }
+        Self { name: name.into(), unit: unit.into(), better, meaning: meaning.into() }
     }
 }
 
@@ -104,11 +94,7 @@ impl Stat {
     pub fn of(values: &[f64]) -> Self {
         let n = values.len();
         if n == 0 {
-            return Self {
-                mean: f64::NAN,
-                sd: f64::NAN,
-                n: 0,
-            };
+            return Self { mean: f64::NAN, sd: f64::NAN, n: 0 };
         }
         let mean = values.iter().sum::<f64>() / n as f64;
         let sd = if n < 2 {
@@ -121,11 +107,7 @@ impl Stat {
 
     /// A single exact number: a limit, or a theoretical value.
     pub fn exact(value: f64) -> Self {
-        Self {
-            mean: value,
-            sd: 0.0,
-            n: 1,
-        }
+        Self { mean: value, sd: 0.0, n: 1 }
     }
 
     /// Standard error of the mean, `sd / sqrt(n)`.
@@ -158,9 +140,7 @@ impl Curve {
         let n = self.points.len();
         if n > Self::MAX_POINTS {
             let last = Self::MAX_POINTS - 1;
-            self.points = (0..=last)
-                .map(|i| self.points[i * (n - 1) / last])
-                .collect();
+            self.points = (0..=last).map(|i| self.points[i * (n - 1) / last]).collect();
         }
     }
 }
@@ -271,11 +251,7 @@ pub(crate) mod finite {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(value: &f64, s: S) -> Result<S::Ok, S::Error> {
-        if value.is_finite() {
-            s.serialize_f64(*value)
-        } else {
-            s.serialize_none()
-        }
+        if value.is_finite() { s.serialize_f64(*value) } else { s.serialize_none() }
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
@@ -322,12 +298,7 @@ mod tests {
             b.add("s", "m", "x", seed, seed as f64);
         }
         assert_eq!(a, b);
-        assert!(
-            a.stat("s", "m", "y")
-                .unwrap_err()
-                .to_string()
-                .contains("`y`")
-        );
+        assert!(a.stat("s", "m", "y").unwrap_err().to_string().contains("`y`"));
     }
 
     #[test]

@@ -40,9 +40,7 @@ impl std::str::FromStr for Profile {
         match text {
             "quick" => Ok(Self::Quick),
             "full" => Ok(Self::Full),
-            other => Err(format!(
-                "unknown profile `{other}`; expected `quick` or `full`"
-            )),
+            other => Err(format!("unknown profile `{other}`; expected `quick` or `full`")),
         }
     }
 }
@@ -86,31 +84,13 @@ pub struct Job<T = ()> {
 impl Job {
     /// A job without further configuration.
     pub fn new(setting: &str, method: &str, seed: u64, steps: u64) -> Self {
-        Self {
-            setting: setting.into(),
-            method: method.into(),
-            seed,
-            steps,
-            config: (),
-        }
+        Self { setting: setting.into(), method: method.into(), seed, steps, config: () }
     }
 
     /// The same job with a configuration of the study's own.
     pub fn with<T>(self, config: T) -> Job<T> {
-        let Self {
-            setting,
-            method,
-            seed,
-            steps,
-            ..
-        } = self;
-        Job {
-            setting,
-            method,
-            seed,
-            steps,
-            config,
-        }
+        let Self { setting, method, seed, steps, .. } = self;
+        Job { setting, method, seed, steps, config }
     }
 }
 
@@ -211,21 +191,9 @@ impl Run<'_> {
     /// If the study does not declare `metric`.
     pub fn result(&self, setting: &str, method: &str, metric: &str, seed: u64, value: f64) {
         if !self.metrics.iter().any(|m| m.name == metric) {
-            let known = self
-                .metrics
-                .iter()
-                .map(|m| m.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
+            let known = self.metrics.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", ");
             let name = metric.into();
-            panic!(
-                "{}",
-                Error::Undeclared {
-                    kind: "metrics",
-                    name,
-                    known
-                }
-            );
+            panic!("{}", Error::Undeclared { kind: "metrics", name, known });
         }
         (self.sink)(&Event::Result {
             setting: setting.into(),
@@ -234,9 +202,7 @@ impl Run<'_> {
             seed,
             value: value.is_finite().then_some(value),
         });
-        self.reported()
-            .results
-            .add(setting, method, metric, seed, value);
+        self.reported().results.add(setting, method, metric, seed, value);
     }
 
     /// Runs the jobs side by side, one per core, and returns what each returned, in their order.
@@ -268,19 +234,13 @@ impl Run<'_> {
                 if index >= jobs.len() || failed.load(Ordering::Relaxed) {
                     break;
                 }
-                let arm = Arm {
-                    run: self,
-                    job: &jobs[index],
-                    done: AtomicU64::new(0),
-                };
+                let arm = Arm { run: self, job: &jobs[index], done: AtomicU64::new(0) };
                 let outcome = match &pool {
                     Ok(pool) => pool.install(|| work(&arm)),
                     Err(e) => Err(Error::Study(e.to_string())),
                 };
                 // Steps that an early stop saved count as done.
-                let saved = jobs[index]
-                    .steps
-                    .saturating_sub(arm.done.load(Ordering::Relaxed));
+                let saved = jobs[index].steps.saturating_sub(arm.done.load(Ordering::Relaxed));
                 self.advance(saved);
                 if outcome.is_err() {
                     failed.store(true, Ordering::Relaxed);
@@ -310,11 +270,7 @@ impl Run<'_> {
     /// # Errors
     /// [`Error::Cancelled`].
     pub fn check_cancelled(&self) -> Result<()> {
-        if self.cancel.is_cancelled() {
-            Err(Error::Cancelled)
-        } else {
-            Ok(())
-        }
+        if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     pub(crate) fn reported(&self) -> std::sync::MutexGuard<'_, Reported> {
@@ -328,30 +284,15 @@ impl Run<'_> {
         };
         if last.elapsed() >= PROGRESS_INTERVAL {
             *last = Instant::now();
-            (self.sink)(&Event::Progress {
-                done,
-                total: self.total.load(Ordering::Relaxed),
-            });
+            (self.sink)(&Event::Progress { done, total: self.total.load(Ordering::Relaxed) });
         }
     }
 
     fn point(&self, setting: &str, method: &str, seed: u64, series: &str, step: u64, value: f64) {
         if !self.series.iter().any(|s| s.name == series) {
-            let known = self
-                .series
-                .iter()
-                .map(|s| s.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
+            let known = self.series.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
             let name = series.into();
-            panic!(
-                "{}",
-                Error::Undeclared {
-                    kind: "series",
-                    name,
-                    known
-                }
-            );
+            panic!("{}", Error::Undeclared { kind: "series", name, known });
         }
         let value = value.is_finite().then_some(value);
         (self.sink)(&Event::Point {
@@ -436,14 +377,7 @@ impl<C> Arm<'_, C> {
     /// # Panics
     /// If the study does not declare `series`.
     pub fn point(&self, series: &str, step: u64, value: f64) {
-        self.run.point(
-            &self.job.setting,
-            &self.job.method,
-            self.job.seed,
-            series,
-            step,
-            value,
-        );
+        self.run.point(&self.job.setting, &self.job.method, self.job.seed, series, step, value);
     }
 
     /// Reports this arm's value of a declared metric.
@@ -451,12 +385,6 @@ impl<C> Arm<'_, C> {
     /// # Panics
     /// If the study does not declare `metric`.
     pub fn result(&self, metric: &str, value: f64) {
-        self.run.result(
-            &self.job.setting,
-            &self.job.method,
-            metric,
-            self.job.seed,
-            value,
-        );
+        self.run.result(&self.job.setting, &self.job.method, metric, self.job.seed, value);
     }
 }

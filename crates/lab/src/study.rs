@@ -76,9 +76,7 @@ impl Entry {
     /// As [`Study::check`]; [`Error::UnknownStudy`] if the paper has no study.
     pub fn judge(&self, results: &Results) -> Result<Vec<Verdict>> {
         let Some(study) = &self.study else {
-            return Err(Error::UnknownStudy {
-                slug: self.manifest.slug.clone(),
-            });
+            return Err(Error::UnknownStudy { slug: self.manifest.slug.clone() });
         };
         let mut judge = Judge::new(&self.manifest);
         study.check(results, &mut judge)?;

@@ -38,10 +38,7 @@ pub struct Limits {
 impl Default for Limits {
     /// Twenty minutes, twice what a full profile may take, and 4 GiB.
     fn default() -> Self {
-        Self {
-            time: Duration::from_secs(20 * 60),
-            memory: 4 << 30,
-        }
+        Self { time: Duration::from_secs(20 * 60), memory: 4 << 30 }
     }
 }
 
@@ -95,10 +92,7 @@ impl Child {
     /// [`crate::Error::Process`] if the program cannot be started.
     pub fn spawn(spec: &ChildSpec, cancel: &Cancel) -> Result<Self> {
         let mut command = Command::new(&spec.program);
-        command
-            .args(&spec.arguments)
-            .arg(&spec.slug)
-            .args(["--profile", spec.profile.name()]);
+        command.args(&spec.arguments).arg(&spec.slug).args(["--profile", spec.profile.name()]);
         command.args(["--run-id", &spec.run_id]);
         if let Some(seeds) = spec.seeds {
             command.args(["--seeds", &seeds.to_string()]);
@@ -106,10 +100,7 @@ impl Child {
         if let Some(dir) = &spec.data_dir {
             command.arg("--data-dir").arg(dir);
         }
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn()?;
         let missing = || std::io::Error::other("a pipe of the child is missing");
         let stdout = process.stdout.take().ok_or_else(missing)?;
@@ -125,14 +116,7 @@ impl Child {
             let (limits, cancel) = (spec.limits, cancel.clone());
             std::thread::spawn(move || watch(id, limits, &cancel, &process, &leash, &over))
         };
-        Ok(Self {
-            process,
-            leash,
-            stdout,
-            stderr,
-            watch,
-            over,
-        })
+        Ok(Self { process, leash, stdout, stderr, watch, over })
     }
 
     /// Identifier of the process.
@@ -180,13 +164,12 @@ impl Child {
             (Some(Event::Failed { error }), _, _) => Ended::Failed(error),
             (_, Some(reason), _) if reason.is_empty() => Ended::Cancelled,
             (_, Some(reason), _) => Ended::Failed(reason),
-            (_, None, Ok(status)) if stderr.trim().is_empty() => Ended::Failed(format!(
-                "the run's process ended without a result ({status})"
-            )),
-            (_, None, Ok(status)) => Ended::Failed(format!(
-                "the run's process ended ({status}): {}",
-                stderr.trim()
-            )),
+            (_, None, Ok(status)) if stderr.trim().is_empty() => {
+                Ended::Failed(format!("the run's process ended without a result ({status})"))
+            }
+            (_, None, Ok(status)) => {
+                Ended::Failed(format!("the run's process ended ({status}): {}", stderr.trim()))
+            }
             (_, None, Err(error)) => Ended::Failed(format!("the run's process: {error}")),
         }
     }
@@ -216,21 +199,16 @@ fn watch(
         let reason = if cancelled.is_some_and(|since| since.elapsed() > GRACE) {
             Some(String::new())
         } else if started.elapsed() > limits.time {
-            Some(format!(
-                "the run took longer than its limit of {} s",
-                limits.time.as_secs()
-            ))
+            Some(format!("the run took longer than its limit of {} s", limits.time.as_secs()))
         } else {
-            resident(id)
-                .filter(|&bytes| bytes > limits.memory)
-                .map(|bytes| {
-                    let mib = |b: u64| b >> 20;
-                    format!(
-                        "the run used {} MiB of memory; its limit is {} MiB",
-                        mib(bytes),
-                        mib(limits.memory)
-                    )
-                })
+            resident(id).filter(|&bytes| bytes > limits.memory).map(|bytes| {
+                let mib = |b: u64| b >> 20;
+                format!(
+                    "the run used {} MiB of memory; its limit is {} MiB",
+                    mib(bytes),
+                    mib(limits.memory)
+                )
+            })
         };
         if let Some(reason) = reason {
             // It may have ended by itself in between; then there is nothing left to kill.
@@ -246,11 +224,7 @@ fn watch(
 fn resident(id: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status.lines().find(|l| l.starts_with("VmRSS:"))?;
-    line.split_whitespace()
-        .nth(1)?
-        .parse::<u64>()
-        .ok()
-        .map(|kib| kib * 1024)
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// The end of what the child wrote to standard error, read so that it never blocks on a full pipe.
@@ -298,33 +272,19 @@ mod tests {
             r#"echo 'noise'; echo '{"event":"log","text":"hello"}'; echo '{"event":"cancelled"}'"#;
         let (ended, events) = run(script, Limits::default(), &Cancel::default());
         assert_eq!(ended, Ended::Cancelled);
-        assert_eq!(
-            events[0],
-            Event::Log {
-                text: "hello".into()
-            }
-        );
+        assert_eq!(events[0], Event::Log { text: "hello".into() });
     }
 
     #[test]
     fn a_crash_is_a_failure_with_the_last_words() {
-        let (ended, _) = run(
-            "echo boom >&2; exit 101",
-            Limits::default(),
-            &Cancel::default(),
-        );
-        let Ended::Failed(text) = ended else {
-            panic!("{ended:?}")
-        };
+        let (ended, _) = run("echo boom >&2; exit 101", Limits::default(), &Cancel::default());
+        let Ended::Failed(text) = ended else { panic!("{ended:?}") };
         assert!(text.contains("boom") && text.contains("101"), "{text}");
     }
 
     #[test]
     fn time_limit() {
-        let limits = Limits {
-            time: Duration::from_millis(200),
-            ..Limits::default()
-        };
+        let limits = Limits { time: Duration::from_millis(200), ..Limits::default() };
         let (ended, _) = run("exec sleep 60", limits, &Cancel::default());
         assert!(
             matches!(&ended, Ended::Failed(t) if t.contains("longer than its limit")),
@@ -334,10 +294,7 @@ mod tests {
 
     #[test]
     fn memory_limit() {
-        let limits = Limits {
-            memory: 1 << 10,
-            ..Limits::default()
-        };
+        let limits = Limits { memory: 1 << 10, ..Limits::default() };
         let (ended, _) = run("exec sleep 60", limits, &Cancel::default());
         assert!(
             matches!(&ended, Ended::Failed(t) if t.contains("its limit is 0 MiB")),

@@ -135,10 +135,7 @@ pub struct Judge<'m> {
 impl<'m> Judge<'m> {
     /// A judge of this paper's claims.
     pub fn new(manifest: &'m Manifest) -> Self {
-        Self {
-            manifest,
-            comparisons: Vec::new(),
-        }
+        Self { manifest, comparisons: Vec::new() }
     }
 
     /// Fills in a check that compares two measured numbers.
@@ -167,10 +164,7 @@ impl<'m> Judge<'m> {
             MarginUnit::Relative => difference / against.1.mean.abs(),
             MarginUnit::StandardErrors if one_seed => difference,
             MarginUnit::StandardErrors => {
-                let se = measured
-                    .1
-                    .standard_error()
-                    .hypot(against.1.standard_error());
+                let se = measured.1.standard_error().hypot(against.1.standard_error());
                 if difference == 0.0 {
                     0.0
                 } else {
@@ -179,17 +173,9 @@ impl<'m> Judge<'m> {
             }
         };
         // With one seed there is no standard error; the sign alone decides, and `conclude` caps.
-        let (needed, unit) = if one_seed {
-            (0.0, MarginUnit::Absolute)
-        } else {
-            (needed, unit)
-        };
+        let (needed, unit) = if one_seed { (0.0, MarginUnit::Absolute) } else { (needed, unit) };
         // NaN compares false: a method that diverged never passes.
-        let holds = if strict {
-            margin > needed
-        } else {
-            margin >= needed
-        };
+        let holds = if strict { margin > needed } else { margin >= needed };
         let comparison = Comparison {
             check: check.into(),
             what: spec.what.clone(),
@@ -249,11 +235,7 @@ impl<'m> Judge<'m> {
     /// cover leaves the claim no better than `partly`; a claim of which no check was covered is
     /// `not tested`. One seed, and reconstructed details, also cap the verdict at `partly`.
     pub fn conclude(self) -> Vec<Verdict> {
-        self.manifest
-            .claims
-            .iter()
-            .map(|claim| self.verdict(claim))
-            .collect()
+        self.manifest.claims.iter().map(|claim| self.verdict(claim)).collect()
     }
 
     fn verdict(&self, claim: &ClaimSpec) -> Verdict {
@@ -284,10 +266,7 @@ impl<'m> Judge<'m> {
             .filter(|spec| !comparisons.iter().any(|c| c.check == spec.id))
             .map(|spec| spec.id.as_str())
             .collect();
-        let mut partly = comparisons
-            .iter()
-            .filter(|c| c.level == Level::Partly)
-            .peekable();
+        let mut partly = comparisons.iter().filter(|c| c.level == Level::Partly).peekable();
         let outcome = if comparisons.iter().all(|c| c.holds) {
             Outcome::Reproduced
         } else if partly.peek().is_some() && partly.all(|c| c.holds) {
@@ -295,41 +274,24 @@ impl<'m> Judge<'m> {
         } else {
             Outcome::NotAtThisScale
         };
-        let reconstructed = self
-            .manifest
-            .study
-            .as_ref()
-            .is_some_and(|s| s.reconstructed);
+        let reconstructed = self.manifest.study.as_ref().is_some_and(|s| s.reconstructed);
         let cap = if reconstructed {
             Some("details reconstructed: no verdict is better than partly".to_owned())
         } else if comparisons.iter().any(|c| c.one_seed) {
             Some("one seed: no standard error, only the sign was judged".to_owned())
         } else if !missing.is_empty() {
-            Some(format!(
-                "not covered by this profile: {}",
-                missing.join(", ")
-            ))
+            Some(format!("not covered by this profile: {}", missing.join(", ")))
         } else {
             None
         };
-        let outcome = if outcome == Outcome::Reproduced && cap.is_some() {
-            Outcome::Partly
-        } else {
-            outcome
-        };
-        Verdict {
-            claim: claim.id.clone(),
-            outcome,
-            comparisons,
-            reason: cap,
-        }
+        let outcome =
+            if outcome == Outcome::Reproduced && cap.is_some() { Outcome::Partly } else { outcome };
+        Verdict { claim: claim.id.clone(), outcome, comparisons, reason: cap }
     }
 
     fn spec(&self, claim: &str, check: &str) -> Result<&'m CheckSpec> {
-        let found = self
-            .manifest
-            .claim(claim)
-            .and_then(|c| c.checks.iter().find(|s| s.id == check));
+        let found =
+            self.manifest.claim(claim).and_then(|c| c.checks.iter().find(|s| s.id == check));
         found.ok_or_else(|| self.unknown(claim, check))
     }
 
@@ -339,9 +301,7 @@ impl<'m> Judge<'m> {
             .claims
             .iter()
             .flat_map(|c| {
-                c.checks
-                    .iter()
-                    .map(move |s| format!("{}/{} ({})", c.id, s.id, s.test.describe()))
+                c.checks.iter().map(move |s| format!("{}/{} ({})", c.id, s.id, s.test.describe()))
             })
             .collect();
         Error::UnknownCheck {
@@ -385,9 +345,7 @@ mod tests {
 
     fn outcome(manifest: &Manifest, measured: Stat, against: Stat) -> Verdict {
         let mut judge = Judge::new(manifest);
-        judge
-            .compare("C1", "x", ("m", measured), ("b", against))
-            .unwrap();
+        judge.compare("C1", "x", ("m", measured), ("b", against)).unwrap();
         judge.conclude().remove(0)
     }
 
@@ -425,11 +383,8 @@ mod tests {
 
     #[test]
     fn levels_and_uncovered_checks() {
-        let text = check(
-            "x",
-            "partly",
-            "kind = \"higher\", by = 0.0, unit = \"absolute\"",
-        ) + &check("y", "reproduced", "kind = \"at-most\", limit = 0.2");
+        let text = check("x", "partly", "kind = \"higher\", by = 0.0, unit = \"absolute\"")
+            + &check("y", "reproduced", "kind = \"at-most\", limit = 0.2");
         let m = manifest(&text, false);
         let judged = |y: Option<f64>, better: f64| {
             let mut judge = Judge::new(&m);
@@ -450,11 +405,7 @@ mod tests {
     #[test]
     fn an_interval_reports_the_nearer_limit() {
         let m = manifest(
-            &check(
-                "x",
-                "reproduced",
-                "kind = \"within\", low = 0.85, high = 1.15",
-            ),
+            &check("x", "reproduced", "kind = \"within\", low = 0.85, high = 1.15"),
             false,
         );
         let mut judge = Judge::new(&m);
@@ -468,13 +419,7 @@ mod tests {
     fn an_undeclared_check_is_an_error_that_lists_the_declared_ones() {
         let m = manifest(&check("x", "reproduced", SE), false);
         let mut judge = Judge::new(&m);
-        let error = judge
-            .limit("C1", "x", ("m", Stat::exact(1.0)))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("C1/x (higher by more than 1 standard errors)"),
-            "{error}"
-        );
+        let error = judge.limit("C1", "x", ("m", Stat::exact(1.0))).unwrap_err().to_string();
+        assert!(error.contains("C1/x (higher by more than 1 standard errors)"), "{error}");
     }
 }

@@ -20,9 +20,7 @@ const LEASE: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let address = std::env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8099".into());
     let library = demo::library();
     let catalog = Catalog::in_memory().await?;
@@ -31,17 +29,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let papers: Vec<NewPaper> = serde_json::from_slice(&std::fs::read(file)?)?;
         catalog.upsert(&papers).await?;
     }
-    catalog
-        .add_record(&demo::record(&library, Profile::Full, "demo-full"))
-        .await?;
+    catalog.add_record(&demo::record(&library, Profile::Full, "demo-full")).await?;
 
     // Two runs wait: the first is taken at once, the second when it is through.
-    catalog
-        .enqueue(demo::SLUG, Profile::Quick, Some(2), None)
-        .await?;
-    catalog
-        .enqueue(demo::SLUG, Profile::Quick, None, None)
-        .await?;
+    catalog.enqueue(demo::SLUG, Profile::Quick, Some(2), None).await?;
+    catalog.enqueue(demo::SLUG, Profile::Quick, None, None).await?;
     let worker = tokio::spawn(work(catalog.clone(), std::sync::Arc::clone(&library)));
 
     let listener = tokio::net::TcpListener::bind(&address).await?;
@@ -67,22 +59,17 @@ async fn work(catalog: Catalog, library: std::sync::Arc<Library>) -> pressrun_ca
 
 async fn run(catalog: &Catalog, library: &Library, row: &RunRow) -> pressrun_catalog::Result<()> {
     let Ok(entry) = library.runnable(&row.slug) else {
-        return catalog
-            .finish(&row.id, RunEnd::Failed("no such study".into()))
-            .await;
+        return catalog.finish(&row.id, RunEnd::Failed("no such study".into())).await;
     };
     let mut options = Options::new(row.profile);
     options.run_id.clone_from(&row.id);
     options.seeds = row.seeds;
     let events = Mutex::new(Vec::<Event>::new());
-    let record = match execute(entry, &options, &|event| {
-        events.lock().unwrap().push(event.clone())
-    }) {
+    let record = match execute(entry, &options, &|event| events.lock().unwrap().push(event.clone()))
+    {
         Ok(record) => record,
         Err(error) => {
-            return catalog
-                .finish(&row.id, RunEnd::Failed(error.to_string()))
-                .await;
+            return catalog.finish(&row.id, RunEnd::Failed(error.to_string())).await;
         }
     };
     let mut events = events.into_inner().unwrap();

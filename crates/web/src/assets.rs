@@ -18,22 +18,12 @@ pub(crate) struct Asset {
 
 /// The style sheet.
 pub(crate) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new(
-        "site",
-        "css",
-        "text/css; charset=utf-8",
-        include_str!("../assets/site.css"),
-    )
+    Asset::new("site", "css", "text/css; charset=utf-8", include_str!("../assets/site.css"))
 });
 
 /// The script of the live run page.
 pub(crate) static LIVE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new(
-        "live",
-        "js",
-        "text/javascript; charset=utf-8",
-        include_str!("../assets/live.js"),
-    )
+    Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("../assets/live.js"))
 });
 
 /// The site's symbol; its address is fixed by custom.
@@ -43,11 +33,7 @@ impl Asset {
     fn new(stem: &str, extension: &str, mime: &'static str, text: &'static str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         let hash: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-        Self {
-            name: format!("{stem}-{hash}.{extension}"),
-            mime,
-            text,
-        }
+        Self { name: format!("{stem}-{hash}.{extension}"), mime, text }
     }
 
     /// Where it is.
@@ -58,7 +44,5 @@ impl Asset {
 
 /// The file of that name, hash included.
 pub(crate) fn find(name: &str) -> Option<&'static Asset> {
-    [&*STYLE, &*LIVE]
-        .into_iter()
-        .find(|asset| asset.name == name)
+    [&*STYLE, &*LIVE].into_iter().find(|asset| asset.name == name)
 }

@@ -99,18 +99,12 @@ impl Error {
 
     /// No such paper.
     pub(crate) fn no_paper(name: &str) -> Self {
-        Self::NotFound {
-            what: "paper",
-            name: name.to_owned(),
-        }
+        Self::NotFound { what: "paper", name: name.to_owned() }
     }
 
     /// No such run.
     pub(crate) fn no_run(name: &str) -> Self {
-        Self::NotFound {
-            what: "run",
-            name: name.to_owned(),
-        }
+        Self::NotFound { what: "run", name: name.to_owned() }
     }
 }
 
@@ -129,11 +123,7 @@ fn of_status(status: StatusCode) -> String {
             "Something went wrong here. It has been noted, and trying again may help."
         }
         other => {
-            return other
-                .canonical_reason()
-                .unwrap_or("The request failed")
-                .to_owned()
-                + ".";
+            return other.canonical_reason().unwrap_or("The request failed").to_owned() + ".";
         }
     };
     text.to_owned()

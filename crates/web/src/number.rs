@@ -40,11 +40,8 @@ pub(crate) fn stat(stat: &Stat) -> String {
     // A spread far below the mean would otherwise print the mean with a dozen digits.
     let decimals = (1 - stat.sd.log10().floor() as i32).clamp(0, 6);
     let spread = fixed(stat.sd, decimals as usize);
-    let spread = if spread.chars().all(|c| matches!(c, '0' | '.')) {
-        power(stat.sd, 1)
-    } else {
-        spread
-    };
+    let spread =
+        if spread.chars().all(|c| matches!(c, '0' | '.')) { power(stat.sd, 1) } else { spread };
     format!("{} ± {spread}", fixed(stat.mean, decimals as usize))
 }
 
@@ -60,11 +57,7 @@ pub(crate) fn margin(value: f64, unit: MarginUnit) -> String {
 /// Labels of ticks that are `step` apart, all in one form.
 pub(crate) fn ticks(values: &[f64], step: f64) -> Vec<String> {
     let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-    let smallest_place = if step > 0.0 {
-        step.log10().floor() as i32
-    } else {
-        0
-    };
+    let smallest_place = if step > 0.0 { step.log10().floor() as i32 } else { 0 };
     let one = |value: f64| {
         if value == 0.0 {
             "0".into()
@@ -125,10 +118,7 @@ pub(crate) fn grouped(n: i64) -> String {
 
 fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
-    let zero = text
-        .trim_start_matches('-')
-        .chars()
-        .all(|c| matches!(c, '0' | '.'));
+    let zero = text.trim_start_matches('-').chars().all(|c| matches!(c, '0' | '.'));
     match text.strip_prefix('-') {
         Some(rest) if zero => rest.to_owned(),
         Some(rest) => format!("−{rest}"),
@@ -194,21 +184,10 @@ mod tests {
 
     #[test]
     fn four_significant_digits() {
-        let shown = [
-            0.0, 0.93, 0.931_249, 12.345_6, 1234.5, 87_000.0, 3.21e-5, -0.5, 2.5e9,
-        ];
+        let shown = [0.0, 0.93, 0.931_249, 12.345_6, 1234.5, 87_000.0, 3.21e-5, -0.5, 2.5e9];
         let shown: Vec<String> = shown.into_iter().map(number).collect();
-        let expected = [
-            "0",
-            "0.93",
-            "0.9312",
-            "12.35",
-            "1234",
-            "87000",
-            "3.21×10⁻⁵",
-            "−0.5",
-            "2.5×10⁹",
-        ];
+        let expected =
+            ["0", "0.93", "0.9312", "12.35", "1234", "87000", "3.21×10⁻⁵", "−0.5", "2.5×10⁹"];
         assert_eq!(shown, expected);
         assert_eq!(number(f64::NAN), "not finite");
     }
@@ -227,10 +206,7 @@ mod tests {
     fn margins_name_their_unit() {
         assert_eq!(margin(2.5, MarginUnit::StandardErrors), "2.5 s.e.");
         assert_eq!(margin(-0.031, MarginUnit::Relative), "−3.1 %");
-        assert_eq!(
-            margin(f64::NAN, MarginUnit::StandardErrors),
-            "not finite s.e."
-        );
+        assert_eq!(margin(f64::NAN, MarginUnit::StandardErrors), "not finite s.e.");
     }
 
     #[test]

@@ -50,11 +50,7 @@ impl Cache {
     fn keep(&self, run: &str, rendered: &Arc<Rendered>) {
         let mut kept = self.lock();
         // Two requests may have drawn the same record at once.
-        if kept
-            .by_run
-            .insert(run.to_owned(), Arc::clone(rendered))
-            .is_none()
-        {
+        if kept.by_run.insert(run.to_owned(), Arc::clone(rendered)).is_none() {
             kept.order.push_back(run.to_owned());
         }
         while kept.order.len() > KEPT {

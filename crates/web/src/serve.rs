@@ -30,9 +30,8 @@ pub async fn serve(
         }
     };
     let grace = site.settings.grace;
-    let serving = axum::serve(listener, shared_router(site))
-        .with_graceful_shutdown(signal)
-        .into_future();
+    let serving =
+        axum::serve(listener, shared_router(site)).with_graceful_shutdown(signal).into_future();
     let overdue = async move {
         // An error means that the server ended by itself: then its own result is what counts.
         match stopping.await {

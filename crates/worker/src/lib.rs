@@ -177,7 +177,11 @@ impl Worker {
                     return;
                 }
                 Err(Error::RunOver { state, .. }) => {
-                    tracing::warn!(run = run.id, state = state.as_str(), "the run had ended already");
+                    tracing::warn!(
+                        run = run.id,
+                        state = state.as_str(),
+                        "the run had ended already"
+                    );
                     return;
                 }
                 Err(error) => {

@@ -71,21 +71,9 @@ mod tests {
         assert_eq!(of("9 Sep", Some(2019), today), Some(date(2019, 9, 9)));
         assert_eq!(of("Sep 9, 2020", Some(2019), today), Some(date(2020, 9, 9)));
         assert_eq!(of("Feb 29", None, today), Some(date(2024, 2, 29)));
-        assert_eq!(
-            of("Feb 29", None, date(1903, 1, 1)),
-            Some(date(1896, 2, 29))
-        );
+        assert_eq!(of("Feb 29", None, date(1903, 1, 1)), Some(date(1896, 2, 29)));
         assert_eq!(of("Feb 29", Some(2023), today), None);
-        for none in [
-            "Mayor 9",
-            "Se 9",
-            "Sep 32",
-            "Sep 0",
-            "Sep",
-            "9",
-            "Sep 9 of 2025",
-            "",
-        ] {
+        for none in ["Mayor 9", "Se 9", "Sep 32", "Sep 0", "Sep", "9", "Sep 9 of 2025", ""] {
             assert_eq!(parse(none), None, "{none}");
         }
     }

@@ -72,8 +72,7 @@ impl<'de> Deserialize<'de> for Author {
                         map.next_value::<IgnoredAny>()?;
                     }
                 }
-                name.map(Author)
-                    .ok_or_else(|| serde::de::Error::missing_field("name"))
+                name.map(Author).ok_or_else(|| serde::de::Error::missing_field("name"))
             }
         }
 
@@ -108,10 +107,7 @@ pub fn parse(line: &[u8]) -> Result<NewPaper, String> {
     let fields: Fields = serde_json::from_str(text).map_err(|error| {
         // The parser sees one line at a time; the line of the file is named beside the reason.
         let message = error.to_string();
-        let reason = message
-            .split(" at line 1 column ")
-            .next()
-            .unwrap_or_default();
+        let reason = message.split(" at line 1 column ").next().unwrap_or_default();
         format!("{reason} (column {})", error.column())
     })?;
     let title = fields.title.filter(|title| !title.trim().is_empty());
@@ -127,12 +123,7 @@ pub fn parse(line: &[u8]) -> Result<NewPaper, String> {
         slug: fields.slug,
         title,
         summary: fields.summary.unwrap_or_default(),
-        authors: fields
-            .authors
-            .unwrap_or_default()
-            .into_iter()
-            .map(|author| author.0)
-            .collect(),
+        authors: fields.authors.unwrap_or_default().into_iter().map(|author| author.0).collect(),
         published: fields.published.or(year),
         listed,
         category: fields.category,
@@ -158,10 +149,9 @@ pub(super) fn items(
                 return Ok(sink(Item::Bad(1, reason.into())));
             }
             Ok(Line::End) => break,
-            Ok(Line::TooLong(length)) => Item::Bad(
-                line,
-                format!("line of {length} bytes; expected at most {MAX_LINE}"),
-            ),
+            Ok(Line::TooLong(length)) => {
+                Item::Bad(line, format!("line of {length} bytes; expected at most {MAX_LINE}"))
+            }
             Ok(Line::Whole) => {
                 let text = match line {
                     1 => buffer.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&buffer),
@@ -213,20 +203,14 @@ mod tests {
         let paper = parse(corpus).unwrap();
         assert_eq!(paper.summary, "We open.");
         assert_eq!(paper.code_url.as_deref(), Some("https://example.org"));
-        assert_eq!(
-            (paper.arxiv_id, paper.published.as_deref()),
-            (None, Some("2024"))
-        );
+        assert_eq!((paper.arxiv_id, paper.published.as_deref()), (None, Some("2024")));
         let full = br#"{"id": "gates", "slug": "gate", "title": "Gates", "summary": "We open.",
             "published": "2024-05-06", "year": 2023, "listed": "2025-09-09", "category": "cs.LG",
             "doi": "10.1/x", "code_licence": "MIT", "votes": 3}"#;
         let paper = parse(full).unwrap();
         assert_eq!(paper.published.as_deref(), Some("2024-05-06"));
         assert_eq!(paper.listed.unwrap().to_string(), "2025-09-09");
-        assert_eq!(
-            (paper.id.as_str(), paper.slug.as_deref()),
-            ("gates", Some("gate"))
-        );
+        assert_eq!((paper.id.as_str(), paper.slug.as_deref()), ("gates", Some("gate")));
     }
 
     #[test]
@@ -246,10 +230,7 @@ mod tests {
         assert_eq!(titles, [(1, "One"), (12, "Last")]);
         let expected = [
             (2, "EOF while parsing a string (column 12)"),
-            (
-                4,
-                "invalid type: integer `3`, expected a string (column 11)",
-            ),
+            (4, "invalid type: integer `3`, expected a string (column 11)"),
             (5, "no title; expected a field `title`"),
             (6, "not UTF-8 (byte 12 of the line)"),
             (7, "not an object; expected `{\"title\": ...}`"),
@@ -269,10 +250,7 @@ mod tests {
         for empty in ["", "\n\n  \n"] {
             let (papers, bad) = all(empty.as_bytes());
             assert_eq!((papers.len(), bad.len()), (0, 1));
-            assert!(
-                bad[0].1.starts_with("file is empty; expected JSON Lines"),
-                "{bad:?}"
-            );
+            assert!(bad[0].1.starts_with("file is empty; expected JSON Lines"), "{bad:?}");
         }
     }
 

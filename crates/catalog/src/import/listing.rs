@@ -141,12 +141,7 @@ pub fn parse(bytes: &[u8], options: Options) -> Listing {
         listing.bad.push((blocks[at].line, reason));
         return listing;
     };
-    pairs(
-        &blocks[at + 1..],
-        date,
-        bytes.ends_with(b"\n"),
-        &mut listing,
-    );
+    pairs(&blocks[at + 1..], date, bytes.ends_with(b"\n"), &mut listing);
     listing
 }
 
@@ -253,18 +248,16 @@ pub(super) fn items(
     sink: &mut dyn FnMut(Item) -> bool,
 ) -> io::Result<bool> {
     let mut bytes = Vec::new();
-    let broke = stream.take(MAX_BYTES).read_to_end(&mut bytes).err();
+    let broke = stream.take(MAX_BYTES + 1).read_to_end(&mut bytes).err();
+    if bytes.len() as u64 > MAX_BYTES {
+        let reason = format!("listing of more than {MAX_BYTES} bytes; expected JSON Lines");
+        return Ok(sink(Item::Bad(1, reason)));
+    }
     // The day that it is somewhere on Earth: a listing of today is never taken for last year's.
-    let today = Offset::UTC
-        .to_datetime(Timestamp::now() + 14.hours())
-        .date();
+    let today = Offset::UTC.to_datetime(Timestamp::now() + 14.hours()).date();
     let Listing { papers, bad, .. } = parse(&bytes, Options { year, today });
-    let papers = papers
-        .into_iter()
-        .map(|(line, paper)| Item::Paper(line, Box::new(paper)));
-    let bad = bad
-        .into_iter()
-        .map(|(line, reason)| Item::Bad(line, reason));
+    let papers = papers.into_iter().map(|(line, paper)| Item::Paper(line, Box::new(paper)));
+    let bad = bad.into_iter().map(|(line, reason)| Item::Bad(line, reason));
     let lines = bytes.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
     let broke = broke.map(|error| Item::Bad(lines, broken(&error)));
     for item in papers.chain(bad).chain(broke) {
@@ -286,10 +279,7 @@ mod tests {
         Daily Papers\n\nbyAK and the research community\n\nSep 9\n\n";
 
     fn options() -> Options {
-        Options {
-            year: None,
-            today: date(2025, 9, 9),
-        }
+        Options { year: None, today: date(2025, 9, 9) }
     }
 
     fn abstract_of(words: usize) -> String {
@@ -306,11 +296,8 @@ mod tests {
         let listing = listing(&format!("Is it a gate?\n\n{long}\n\nGates\n\nhttps wins."));
         assert_eq!(listing.day, Some(date(2025, 9, 9)));
         assert_eq!(listing.bad, []);
-        let titles: Vec<(u64, &str)> = listing
-            .papers
-            .iter()
-            .map(|(line, p)| (*line, p.title.as_str()))
-            .collect();
+        let titles: Vec<(u64, &str)> =
+            listing.papers.iter().map(|(line, p)| (*line, p.title.as_str())).collect();
         assert_eq!(titles, [(13, "Is it a gate?"), (17, "Gates")]);
         assert_eq!(listing.papers[0].1.summary, long);
         assert_eq!(listing.papers[0].1.listed, Some(date(2025, 9, 9)));
@@ -326,11 +313,7 @@ mod tests {
         let no_title = format!("One\n\n{long}\n\n{long}\n\nThree\n\n{long}\n");
         let got = listing(&no_title);
         assert_eq!((got.bad[0].0, got.papers.len()), (17, 2));
-        assert!(
-            got.bad[0].1.contains("is the title missing?"),
-            "{:?}",
-            got.bad
-        );
+        assert!(got.bad[0].1.contains("is the title missing?"), "{:?}", got.bad);
     }
 
     #[test]
@@ -341,21 +324,11 @@ mod tests {
         let got = listing(&format!("One\n\n{open}\n\nTwo\n\nAll is we"));
         assert_eq!(got.papers.len(), 1);
         assert_eq!(got.bad[0].0, 19);
-        assert!(
-            got.bad[0].1.contains("middle of the abstract of `Two`"),
-            "{:?}",
-            got.bad
-        );
+        assert!(got.bad[0].1.contains("middle of the abstract of `Two`"), "{:?}", got.bad);
         // A link may be the end of an abstract, but only a line's end tells that it is whole.
         assert_eq!(listing(&format!("One\n\n{open}\n")).bad, []);
         assert_eq!(listing(&format!("One\n\n{open}")).bad.len(), 1);
-        for whole in [
-            "He said \"yes.\"",
-            "(It is.)",
-            "Is it?",
-            "$x = y.$",
-            "数学。",
-        ] {
+        for whole in ["He said \"yes.\"", "(It is.)", "Is it?", "$x = y.$", "数学。"] {
             assert_eq!(listing(&format!("One\n\n{whole}")).bad, [], "{whole}");
         }
     }
@@ -370,10 +343,7 @@ mod tests {
         assert_eq!(got.papers.len(), 1);
         assert_eq!(
             got.bad,
-            [
-                (16, "not UTF-8, in the abstract of `One`".into()),
-                (22, "not UTF-8".into())
-            ]
+            [(16, "not UTF-8, in the abstract of `One`".into()), (22, "not UTF-8".into())]
         );
     }
 
@@ -387,33 +357,15 @@ mod tests {
                 1,
                 "not a listing: expected a line `Daily Papers`",
             ),
-            (
-                "Daily Papers\n\nGates\n\nWe open gates.",
-                3,
-                "no day after `Daily Papers`",
-            ),
+            ("Daily Papers\n\nGates\n\nWe open gates.", 3, "no day after `Daily Papers`"),
             ("Daily Papers", 1, "no day after"),
-            (
-                "Daily Papers\n\nFeb 30\n\nGates",
-                3,
-                "day `Feb 30` does not exist",
-            ),
+            ("Daily Papers\n\nFeb 30\n\nGates", 3, "day `Feb 30` does not exist"),
         ] {
             let got = parse(text.as_bytes(), options());
-            assert_eq!(
-                (got.papers.len(), got.bad.len(), got.bad[0].0),
-                (0, 1, line),
-                "{text}"
-            );
+            assert_eq!((got.papers.len(), got.bad.len(), got.bad[0].0), (0, 1, line), "{text}");
             assert!(got.bad[0].1.contains(reason), "{:?}", got.bad);
         }
-        assert_eq!(
-            listing(""),
-            Listing {
-                day: Some(date(2025, 9, 9)),
-                ..Listing::default()
-            }
-        );
+        assert_eq!(listing(""), Listing { day: Some(date(2025, 9, 9)), ..Listing::default() });
     }
 
     #[test]

@@ -28,10 +28,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            year: None,
-            batch: 4000,
-        }
+        Self { year: None, batch: 4000 }
     }
 }
 
@@ -188,11 +185,7 @@ fn read(
     let mut batch = Batch::default();
     let counter = source.counter();
     let mut sink = |item| {
-        let bad = |line, reason| BadRecord {
-            file: file.clone(),
-            line,
-            reason,
-        };
+        let bad = |line, reason| BadRecord { file: file.clone(), line, reason };
         match item {
             Item::Paper(line, paper) => match tidy(&paper) {
                 Ok(paper) => batch.papers.push(paper),
@@ -215,8 +208,5 @@ fn read(
 }
 
 fn io(path: &Path, source: std::io::Error) -> Error {
-    Error::Io {
-        path: path.to_owned(),
-        source,
-    }
+    Error::Io { path: path.to_owned(), source }
 }

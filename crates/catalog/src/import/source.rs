@@ -51,10 +51,7 @@ impl Source {
         } else {
             Box::new(file)
         };
-        Ok(Self {
-            stream: BufReader::with_capacity(BUFFER, stream),
-            counter,
-        })
+        Ok(Self { stream: BufReader::with_capacity(BUFFER, stream), counter })
     }
 
     pub(super) fn counter(&self) -> Counter {
@@ -73,13 +70,8 @@ pub(super) fn items(
 ) -> Result<bool> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_ascii_lowercase();
-    let name = name
-        .strip_suffix(".gz")
-        .or_else(|| name.strip_suffix(".zst"))
-        .unwrap_or(&name);
-    let json_name = [".jsonl", ".ndjson", ".json"]
-        .iter()
-        .any(|e| name.ends_with(e));
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let json_name = [".jsonl", ".ndjson", ".json"].iter().any(|e| name.ends_with(e));
     let json = json_name
         || match source.stream.fill_buf() {
             Ok(start) => {

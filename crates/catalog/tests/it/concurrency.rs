@@ -21,10 +21,8 @@ fn batch(of: usize, number: usize) -> Vec<NewPaper> {
 async fn readers_see_whole_batches_while_writers_write() {
     let folder = tempfile::tempdir().unwrap();
     // Two catalogues of one folder stand for two processes: their writers know nothing of each other.
-    let catalogs = [
-        Catalog::open(folder.path()).await.unwrap(),
-        Catalog::open(folder.path()).await.unwrap(),
-    ];
+    let catalogs =
+        [Catalog::open(folder.path()).await.unwrap(), Catalog::open(folder.path()).await.unwrap()];
     let over = Arc::new(AtomicBool::new(false));
     let mut readers = Vec::new();
     for reader in 0..4 {
@@ -76,10 +74,7 @@ async fn a_new_folder_may_be_opened_by_many_at_once() {
                 tokio::spawn(async move {
                     let catalog = Catalog::open(&dir).await.unwrap();
                     catalog.ping().await.unwrap();
-                    catalog
-                        .upsert(&[titled(&format!("Paper {n}"))])
-                        .await
-                        .unwrap();
+                    catalog.upsert(&[titled(&format!("Paper {n}"))]).await.unwrap();
                 })
             })
             .collect();
@@ -106,14 +101,7 @@ async fn a_writer_that_gives_up_leaves_nothing_and_blocks_nobody() {
         let finished = attempt.await.is_ok();
         let count = catalog.count_papers().await.unwrap();
         // A commit that was on its way when its caller left may have gone through: all or nothing.
-        assert!(
-            if finished {
-                count == 50
-            } else {
-                count == 0 || count == 50
-            },
-            "{count}"
-        );
+        assert!(if finished { count == 50 } else { count == 0 || count == 50 }, "{count}");
     }
     catalog.upsert(&batch(0, 0)).await.unwrap();
     assert_eq!(catalog.count_papers().await.unwrap(), 50);

@@ -22,10 +22,7 @@ fn child() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let catalog = Catalog::open(folder).await.unwrap();
-        let options = Options {
-            year: None,
-            batch: BATCH,
-        };
+        let options = Options { year: None, batch: BATCH };
         let path = folder.join("papers.jsonl");
         let mut said = std::io::stdout();
         let report = import_file(&catalog, &path, &options, &mut |progress| {
@@ -87,14 +84,8 @@ fn a_killed_import_keeps_every_batch_it_reported() {
         let status = child.wait().unwrap();
         assert_eq!(status.success(), batches == usize::MAX, "{status}");
         let there = count();
-        assert!(
-            there >= reported,
-            "{there} papers of {reported} reported ones are there"
-        );
-        assert!(
-            there == PAPERS || there % BATCH == 0,
-            "half a batch is there: {there}"
-        );
+        assert!(there >= reported, "{there} papers of {reported} reported ones are there");
+        assert!(there == PAPERS || there % BATCH == 0, "half a batch is there: {there}");
     }
     assert_eq!(count(), PAPERS);
 }

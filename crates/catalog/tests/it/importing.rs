@@ -19,13 +19,8 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 async fn import(catalog: &Catalog, path: &Path) -> Report {
-    let options = Options {
-        year: Some(2025),
-        batch: 3,
-    };
-    import_file(catalog, path, &options, &mut |_| {})
-        .await
-        .unwrap()
+    let options = Options { year: Some(2025), batch: 3 };
+    import_file(catalog, path, &options, &mut |_| {}).await.unwrap()
 }
 
 /// Imports bytes under a name into a catalogue of their own.
@@ -116,19 +111,13 @@ async fn a_listing_sets_the_day_of_known_papers_and_takes_nothing_away() {
 async fn a_listing_cut_in_half_is_completed_by_the_whole() {
     let catalog = Catalog::in_memory().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let half = write(
-        folder.path(),
-        "half.txt",
-        &LISTING.as_bytes()[..LISTING.len() - 30],
-    );
+    let half = write(folder.path(), "half.txt", &LISTING.as_bytes()[..LISTING.len() - 30]);
     let report = import(&catalog, &half).await;
     assert_eq!((report.read, report.added, report.bad.len()), (3, 2, 1));
     assert_eq!(
         reasons(&report),
-        [
-            "half.txt:23: the file ends in the middle of the abstract of `Neural Metamorphosis`; \
-          expected a full stop or the like"
-        ]
+        ["half.txt:23: the file ends in the middle of the abstract of `Neural Metamorphosis`; \
+          expected a full stop or the like"]
     );
     let whole = write(folder.path(), "whole.txt", LISTING.as_bytes());
     let report = import(&catalog, &whole).await;
@@ -138,31 +127,11 @@ async fn a_listing_cut_in_half_is_completed_by_the_whole() {
 #[tokio::test]
 async fn what_is_no_listing_and_no_json_is_told() {
     for (name, bytes, reason) in [
-        (
-            "empty.txt",
-            &b""[..],
-            "empty.txt:1: file is empty; expected a listing",
-        ),
-        (
-            "empty.jsonl",
-            b"",
-            "empty.jsonl:1: file is empty; expected JSON Lines",
-        ),
-        (
-            "letter.txt",
-            b"Dear all,\n\nhello",
-            "letter.txt:1: not a listing",
-        ),
-        (
-            "image.png",
-            b"\x89PNG\r\n\x1a\n\x00\x00",
-            "image.png:1: not a listing",
-        ),
-        (
-            "array.json",
-            b"[{\"title\": \"x\"}]",
-            "array.json:1: not an object; expected",
-        ),
+        ("empty.txt", &b""[..], "empty.txt:1: file is empty; expected a listing"),
+        ("empty.jsonl", b"", "empty.jsonl:1: file is empty; expected JSON Lines"),
+        ("letter.txt", b"Dear all,\n\nhello", "letter.txt:1: not a listing"),
+        ("image.png", b"\x89PNG\r\n\x1a\n\x00\x00", "image.png:1: not a listing"),
+        ("array.json", b"[{\"title\": \"x\"}]", "array.json:1: not an object; expected"),
     ] {
         let (catalog, report) = import_bytes(name, bytes).await;
         assert_eq!((report.read, report.added), (1, 0));
@@ -175,11 +144,7 @@ async fn what_is_no_listing_and_no_json_is_told() {
 #[tokio::test]
 async fn json_lines_plain_gzip_and_zstd_by_content() {
     let text = lines(10);
-    let two = [
-        gzip(lines(4).as_bytes()),
-        gzip(&text.as_bytes()[lines(4).len()..]),
-    ]
-    .concat();
+    let two = [gzip(lines(4).as_bytes()), gzip(&text.as_bytes()[lines(4).len()..])].concat();
     for (name, bytes) in [
         ("a.jsonl", text.clone().into_bytes()),
         ("a.jsonl.gz", gzip(text.as_bytes())),
@@ -189,35 +154,25 @@ async fn json_lines_plain_gzip_and_zstd_by_content() {
         ("members.gz", two),
     ] {
         let (catalog, report) = import_bytes(name, &bytes).await;
-        assert_eq!(
-            (report.read, report.added, report.bad.len()),
-            (10, 10, 0),
-            "{name}"
-        );
+        assert_eq!((report.read, report.added, report.bad.len()), (10, 10, 0), "{name}");
         let paper = catalog.paper("2301.00009").await.unwrap().unwrap();
         assert_eq!(paper.authors, ["Author Number9", "Ada King"]);
     }
     let (catalog, report) = import_bytes("listing.zst", &zstd(LISTING.as_bytes())).await;
-    assert_eq!(
-        (report.added, catalog.count_papers().await.unwrap()),
-        (3, 3)
-    );
+    assert_eq!((report.added, catalog.count_papers().await.unwrap()), (3, 3));
 }
 
 #[tokio::test]
 async fn a_compressed_file_cut_in_half_gives_what_it_has() {
     let text = lines(5000);
-    for (name, bytes) in [
-        ("a.jsonl.gz", gzip(text.as_bytes())),
-        ("a.jsonl.zst", zstd(text.as_bytes())),
-    ] {
+    for (name, bytes) in
+        [("a.jsonl.gz", gzip(text.as_bytes())), ("a.jsonl.zst", zstd(text.as_bytes()))]
+    {
         let folder = tempfile::tempdir().unwrap();
         let path = write(folder.path(), name, &bytes[..bytes.len() / 2]);
         let catalog = Catalog::in_memory().await.unwrap();
         let options = Options::default();
-        let report = import_file(&catalog, &path, &options, &mut |_| {})
-            .await
-            .unwrap();
+        let report = import_file(&catalog, &path, &options, &mut |_| {}).await.unwrap();
         assert!(report.added > 1000, "{name}: {report:?}");
         assert_eq!(report.bad.len(), 1);
         assert_eq!(report.bad[0].line, report.added + 1);
@@ -264,29 +219,21 @@ async fn a_file_of_nothing_but_errors_does_not_fill_the_memory() {
 #[tokio::test]
 async fn progress_grows_to_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(
-        folder.path(),
-        "a.jsonl",
-        format!("{}{{}}\n", lines(10)).as_bytes(),
-    );
+    let path = write(folder.path(), "a.jsonl", format!("{}{{}}\n", lines(10)).as_bytes());
     let catalog = Catalog::in_memory().await.unwrap();
-    let options = Options {
-        year: None,
-        batch: 4,
-    };
+    let options = Options { year: None, batch: 4 };
     let mut seen: Vec<Progress> = Vec::new();
-    import_file(&catalog, &path, &options, &mut |p| seen.push(p))
-        .await
-        .unwrap();
+    let mut note = |progress| seen.push(progress);
+    let importing = import_file(&catalog, &path, &options, &mut note);
+    // A server imports in a task of its own.
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    sendable(importing).await.unwrap();
     let read: Vec<(u64, u64)> = seen.iter().map(|p| (p.read, p.bad)).collect();
     assert_eq!(read, [(4, 0), (8, 0), (11, 1)]);
     assert_eq!(seen[2].bytes, seen[2].total_bytes);
     let missing = folder.path().join("none");
-    let error = import_file(&catalog, &missing, &options, &mut |_| {})
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, Error::Io { path, .. } if *path == missing),
-        "{error}"
-    );
+    let error = import_file(&catalog, &missing, &options, &mut |_| {}).await.unwrap_err();
+    assert!(matches!(&error, Error::Io { path, .. } if *path == missing), "{error}");
 }

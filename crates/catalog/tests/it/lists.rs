@@ -20,9 +20,7 @@ fn sorted(mut papers: Vec<(Paper, f64)>, sort: Sort) -> Vec<String> {
         let first = match sort {
             Sort::Date => std::cmp::Ordering::Equal,
             Sort::Votes => b.votes.cmp(&a.votes),
-            Sort::Trending => (b.votes > 0)
-                .cmp(&(a.votes > 0))
-                .then(trend_b.total_cmp(trend_a)),
+            Sort::Trending => (b.votes > 0).cmp(&(a.votes > 0)).then(trend_b.total_cmp(trend_a)),
             Sort::Comments => b.comments.cmp(&a.comments),
             Sort::Verdict => share(b).cmp(&share(a)),
             Sort::Title => {
@@ -30,9 +28,7 @@ fn sorted(mut papers: Vec<(Paper, f64)>, sort: Sort) -> Vec<String> {
                 return keys.0.cmp(&keys.1).then(a.id.cmp(&b.id));
             }
         };
-        first
-            .then_with(|| dated(b).cmp(&dated(a)))
-            .then_with(|| a.id.cmp(&b.id))
+        first.then_with(|| dated(b).cmp(&dated(a))).then_with(|| a.id.cmp(&b.id))
     });
     papers.into_iter().map(|(p, _)| p.id).collect()
 }
@@ -71,11 +67,7 @@ async fn mixed(dir: &std::path::Path) -> (Catalog, Vec<(Paper, f64)>) {
             1 => ", verdict_rank = 1001000, reproduced = 3",
             _ => "",
         };
-        let trending = if votes > 0 {
-            format!(", trending = {trend}")
-        } else {
-            String::new()
-        };
+        let trending = if votes > 0 { format!(", trending = {trend}") } else { String::new() };
         let comments = if n % 9 == 0 { n % 3 } else { 0 };
         send(
             dir,
@@ -98,12 +90,9 @@ async fn every_order_is_total_and_its_pages_fit_together() {
     let folder = tempfile::tempdir().unwrap();
     let (catalog, all) = mixed(folder.path()).await;
     let week = Period::week_of(date(2025, 9, 9));
-    for period in [
-        Period::All,
-        Period::Day(date(2025, 9, 9)),
-        week,
-        Period::month_of(date(2025, 8, 1)),
-    ] {
+    for period in
+        [Period::All, Period::Day(date(2025, 9, 9)), week, Period::month_of(date(2025, 8, 1))]
+    {
         let within = all.iter().filter(|(paper, _)| match period.range() {
             Some((first, last)) => paper.listed.is_some_and(|day| first <= day && day <= last),
             None => true,
@@ -113,10 +102,7 @@ async fn every_order_is_total_and_its_pages_fit_together() {
         for sort in Sort::ALL {
             let expected = sorted(within.clone(), sort);
             for per_page in [1, 7, 100] {
-                let mut query = ListQuery {
-                    per_page,
-                    ..ListQuery::new(period, sort)
-                };
+                let mut query = ListQuery { per_page, ..ListQuery::new(period, sort) };
                 let mut got = Vec::new();
                 loop {
                     let page = catalog.list(&query).await.unwrap();
@@ -136,17 +122,11 @@ async fn every_order_is_total_and_its_pages_fit_together() {
 #[tokio::test]
 async fn without_votes_trending_is_newest_first() {
     let catalog = Catalog::in_memory().await.unwrap();
-    let papers = [
-        listed("Old", date(2024, 1, 1)),
-        listed("New", date(2025, 9, 9)),
-        titled("Undated"),
-    ];
+    let papers =
+        [listed("Old", date(2024, 1, 1)), listed("New", date(2025, 9, 9)), titled("Undated")];
     catalog.upsert(&papers).await.unwrap();
     for sort in [Sort::Trending, Sort::Votes, Sort::Date] {
-        let page = catalog
-            .list(&ListQuery::new(Period::All, sort))
-            .await
-            .unwrap();
+        let page = catalog.list(&ListQuery::new(Period::All, sort)).await.unwrap();
         let titles: Vec<&str> = page.papers.iter().map(|p| p.title.as_str()).collect();
         assert_eq!(titles, ["New", "Old", "Undated"], "{sort}");
     }
@@ -159,15 +139,13 @@ async fn pages_outside_the_list() {
     assert_eq!((empty.total, empty.page, empty.pages), (0, 1, 1));
     let papers: Vec<NewPaper> = (0..5).map(|n| titled(&format!("T{n}"))).collect();
     catalog.upsert(&papers).await.unwrap();
-    let query = |page, per_page| ListQuery {
-        page,
-        per_page,
-        ..ListQuery::default()
-    };
+    let query = |page, per_page| ListQuery { page, per_page, ..ListQuery::default() };
     let first = catalog.list(&query(0, 2)).await.unwrap();
     assert_eq!((first.page, first.pages, first.papers.len()), (1, 3, 2));
     let beyond = catalog.list(&query(u32::MAX, u32::MAX)).await.unwrap();
     assert_eq!((beyond.total, beyond.papers.len(), beyond.pages), (5, 0, 1));
+    let no_week = ListQuery::new(Period::Week { year: 2025, week: 60 }, Sort::Date);
+    assert_eq!(catalog.list(&no_week).await.unwrap().total, 0);
     let smallest = catalog.list(&query(2, 0)).await.unwrap();
     assert_eq!((smallest.papers.len(), smallest.pages), (1, 5));
 }
@@ -176,12 +154,7 @@ async fn pages_outside_the_list() {
 async fn neighbours_are_the_nearest_that_have_papers() {
     let catalog = Catalog::in_memory().await.unwrap();
     assert_eq!(catalog.latest_day().await.unwrap(), None);
-    let days = [
-        date(2024, 12, 30),
-        date(2025, 9, 9),
-        date(2025, 9, 12),
-        date(2025, 12, 1),
-    ];
+    let days = [date(2024, 12, 30), date(2025, 9, 9), date(2025, 9, 12), date(2025, 12, 1)];
     let papers = days.map(|day| listed(&format!("Of {day}"), day));
     catalog.upsert(&papers).await.unwrap();
     catalog.upsert(&[titled("Never listed")]).await.unwrap();

@@ -74,10 +74,9 @@ async fn a_listed_paper_meets_its_manifest_in_either_order() {
     assert_eq!(stated.id, "2301.10909");
     assert_eq!(stated.code_licence.as_deref(), Some("MIT"));
     let line = listed("Gates that open", date(2025, 9, 10));
-    for (order, id) in [
-        ([stated.clone(), line.clone()], "2301.10909"),
-        ([line, stated], "gates-that-open"),
-    ] {
+    for (order, id) in
+        [([stated.clone(), line.clone()], "2301.10909"), ([line, stated], "gates-that-open")]
+    {
         let catalog = Catalog::in_memory().await.unwrap();
         for paper in order {
             catalog.upsert(&[paper]).await.unwrap();
@@ -118,21 +117,9 @@ async fn corrected_authors_are_the_ones_that_are_found() {
 #[tokio::test]
 async fn all_or_none() {
     let catalog = Catalog::in_memory().await.unwrap();
-    let bad = NewPaper {
-        arxiv_id: Some("none".into()),
-        ..titled("Two")
-    };
+    let bad = NewPaper { arxiv_id: Some("none".into()), ..titled("Two") };
     let error = catalog.upsert(&[titled("One"), bad]).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Invalid {
-                what: "arXiv id",
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Invalid { what: "arXiv id", .. }), "{error}");
     assert_eq!(catalog.count_papers().await.unwrap(), 0);
     let nothing = catalog.upsert(&[]).await.unwrap();
     assert_eq!(nothing.added, 0);
@@ -141,15 +128,9 @@ async fn all_or_none() {
 #[tokio::test]
 async fn a_study_that_is_renamed_takes_its_records_along() {
     let catalog = Catalog::in_memory().await.unwrap();
-    let paper = |slug: &str| NewPaper {
-        arxiv_id: Some("2301.10909".into()),
-        ..studied(slug)
-    };
+    let paper = |slug: &str| NewPaper { arxiv_id: Some("2301.10909".into()), ..studied(slug) };
     catalog.upsert(&[paper("old")]).await.unwrap();
-    let run = catalog
-        .enqueue("old", pressrun_lab::Profile::Quick, None, None)
-        .await
-        .unwrap();
+    let run = catalog.enqueue("old", pressrun_lab::Profile::Quick, None, None).await.unwrap();
     catalog.upsert(&[paper("new")]).await.unwrap();
     assert_eq!(catalog.run(&run.id).await.unwrap().unwrap().slug, "new");
     assert_eq!(catalog.paper("old").await.unwrap(), None);
@@ -209,17 +190,13 @@ fn papers() -> impl Strategy<Value = Vec<NewPaper>> {
 #[test]
 fn any_list_twice_equals_once() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut runner = TestRunner::new(Config {
-        failure_persistence: None,
-        ..Config::with_cases(60)
-    });
+    let mut runner =
+        TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(60) });
     let strategy = (papers(), 1_usize..6);
     let result = runner.run(&strategy, |(papers, batch)| {
         runtime.block_on(async {
-            let (whole, cut) = (
-                Catalog::in_memory().await.unwrap(),
-                Catalog::in_memory().await.unwrap(),
-            );
+            let (whole, cut) =
+                (Catalog::in_memory().await.unwrap(), Catalog::in_memory().await.unwrap());
             whole.upsert(&papers).await.unwrap();
             for part in papers.chunks(batch) {
                 cut.upsert(part).await.unwrap();

@@ -10,42 +10,15 @@ use Outcome::{NotAtThisScale, NotTested, Partly, Reproduced};
 #[tokio::test]
 async fn the_newest_full_record_speaks_else_the_newest_quick_one() {
     let catalog = Catalog::in_memory().await.unwrap();
-    catalog
-        .upsert(&[studied("gates"), studied("other")])
-        .await
-        .unwrap();
+    catalog.upsert(&[studied("gates"), studied("other")]).await.unwrap();
     let steps = [
         // Run, profile, second, outcomes; whose outcomes stand afterwards.
-        (
-            record("q2", "gates", Profile::Quick, 20, &[Partly, NotTested]),
-            "q2",
-        ),
-        (
-            record(
-                "q1",
-                "gates",
-                Profile::Quick,
-                10,
-                &[NotAtThisScale, NotTested],
-            ),
-            "q2",
-        ),
-        (
-            record("f1", "gates", Profile::Full, 5, &[Reproduced, Partly]),
-            "f1",
-        ),
-        (
-            record("q3", "gates", Profile::Quick, 30, &[Partly, Partly]),
-            "f1",
-        ),
-        (
-            record("f3", "gates", Profile::Full, 40, &[Reproduced, Reproduced]),
-            "f3",
-        ),
-        (
-            record("f2", "gates", Profile::Full, 39, &[Partly, Partly]),
-            "f3",
-        ),
+        (record("q2", "gates", Profile::Quick, 20, &[Partly, NotTested]), "q2"),
+        (record("q1", "gates", Profile::Quick, 10, &[NotAtThisScale, NotTested]), "q2"),
+        (record("f1", "gates", Profile::Full, 5, &[Reproduced, Partly]), "f1"),
+        (record("q3", "gates", Profile::Quick, 30, &[Partly, Partly]), "f1"),
+        (record("f3", "gates", Profile::Full, 40, &[Reproduced, Reproduced]), "f3"),
+        (record("f2", "gates", Profile::Full, 39, &[Partly, Partly]), "f3"),
     ];
     for (new, speaks) in &steps {
         assert!(catalog.add_record(new).await.unwrap());
@@ -61,10 +34,7 @@ async fn the_newest_full_record_speaks_else_the_newest_quick_one() {
     assert_eq!(heads[0].verdicts.reproduced, 2);
     assert_eq!((heads[3].profile, heads[3].seconds), (Profile::Quick, 1.5));
     assert_eq!(heads[0].reason.as_deref(), Some("a test"));
-    assert_eq!(
-        catalog.paper("other").await.unwrap().unwrap().verdicts,
-        None
-    );
+    assert_eq!(catalog.paper("other").await.unwrap().unwrap().verdicts, None);
     assert_eq!(catalog.latest_record("other").await.unwrap(), None);
 }
 
@@ -77,17 +47,7 @@ async fn a_record_is_never_replaced() {
     let second = record("r", "gates", Profile::Full, 9, &[NotAtThisScale]);
     assert!(!catalog.add_record(&second).await.unwrap());
     assert_eq!(catalog.record("r").await.unwrap().unwrap(), first);
-    assert_eq!(
-        catalog
-            .paper("gates")
-            .await
-            .unwrap()
-            .unwrap()
-            .verdicts
-            .unwrap()
-            .reproduced,
-        1
-    );
+    assert_eq!(catalog.paper("gates").await.unwrap().unwrap().verdicts.unwrap().reproduced, 1);
     assert_eq!(catalog.record("none").await.unwrap(), None);
 }
 
@@ -96,15 +56,9 @@ async fn a_record_needs_a_paper_and_a_moment() {
     let catalog = Catalog::in_memory().await.unwrap();
     let stray = record("r", "none", Profile::Full, 0, &[]);
     let error = catalog.add_record(&stray).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::UnknownStudy { slug } if slug == "none"),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::UnknownStudy { slug } if slug == "none"), "{error}");
     let mut vague = stray;
     vague.started = "yesterday".into();
     let error = catalog.add_record(&vague).await.unwrap_err().to_string();
-    assert!(
-        error.starts_with("start of the record `yesterday` is not valid; expected"),
-        "{error}"
-    );
+    assert!(error.starts_with("start of the record `yesterday` is not valid; expected"), "{error}");
 }

@@ -9,26 +9,17 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 
 /// A paper of which only the title is known.
 pub fn titled(title: &str) -> NewPaper {
-    NewPaper {
-        title: title.into(),
-        ..NewPaper::default()
-    }
+    NewPaper { title: title.into(), ..NewPaper::default() }
 }
 
 /// A paper with a study.
 pub fn studied(slug: &str) -> NewPaper {
-    NewPaper {
-        slug: Some(slug.into()),
-        ..titled(&format!("The study of {slug}"))
-    }
+    NewPaper { slug: Some(slug.into()), ..titled(&format!("The study of {slug}")) }
 }
 
 /// A paper that stands on the list of a day.
 pub fn listed(title: &str, day: Date) -> NewPaper {
-    NewPaper {
-        listed: Some(day),
-        ..titled(title)
-    }
+    NewPaper { listed: Some(day), ..titled(title) }
 }
 
 /// A record with these outcomes, started at that second of a day.

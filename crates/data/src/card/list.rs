@@ -26,10 +26,7 @@ pub fn cards() -> Vec<Card> {
 const EMBEDDED: &str = "embedded";
 
 fn sums(card: &str) -> Vec<Checksum> {
-    let sum = |file: &embedded::File| Checksum {
-        file: file.name,
-        sha256: file.sha256,
-    };
+    let sum = |file: &embedded::File| Checksum { file: file.name, sha256: file.sha256 };
     embedded::files(card).iter().map(sum).collect()
 }
 
@@ -49,10 +46,7 @@ fn digits() -> Card {
              Machine Learning Repository. doi:10.24432/C50P49",
         ),
         size: "1,797 images of 8 x 8 grey pixels, 10 classes of 174 to 183 images",
-        splits: vec![Part {
-            name: "in all",
-            rows: 1_797,
-        }],
+        splits: vec![Part { name: "in all", rows: 1_797 }],
         sha256: sums("digits"),
         notes: vec![
             "There is no published split: images of one writer stand on both sides of a random one.",
@@ -61,10 +55,7 @@ fn digits() -> Card {
 }
 
 fn fashion_mnist() -> Card {
-    let whole = fashion::FILES.map(|file| Checksum {
-        file: file.name,
-        sha256: file.sha256,
-    });
+    let whole = fashion::FILES.map(|file| Checksum { file: file.name, sha256: file.sha256 });
     let mut sha256 = sums(fashion::NAME);
     sha256.extend(whole);
     Card {
@@ -83,22 +74,10 @@ fn fashion_mnist() -> Card {
         ),
         size: "70,000 images of 28 x 28 grey pixels, 10 classes of equal size; embedded are 7,000",
         splits: vec![
-            Part {
-                name: "train, embedded",
-                rows: 5_000,
-            },
-            Part {
-                name: "test, embedded",
-                rows: 2_000,
-            },
-            Part {
-                name: "train",
-                rows: 60_000,
-            },
-            Part {
-                name: "test",
-                rows: 10_000,
-            },
+            Part { name: "train, embedded", rows: 5_000 },
+            Part { name: "test, embedded", rows: 2_000 },
+            Part { name: "train", rows: 60_000 },
+            Part { name: "test", rows: 10_000 },
         ],
         sha256,
         notes: vec![
@@ -124,10 +103,7 @@ fn census() -> Card {
              doi:10.24432/C5XW20",
         ),
         size: "32,561 rows, 6 columns of numbers and 8 of categories, 2 classes (24 % above 50,000)",
-        splits: vec![Part {
-            name: "in all",
-            rows: 32_561,
-        }],
+        splits: vec![Part { name: "in all", rows: 32_561 }],
         sha256: sums("census"),
         notes: vec![
             "`fnlwgt` is the row's weight in the survey, not a property of the person.",
@@ -152,10 +128,7 @@ fn iris() -> Card {
             "Fisher, R. A. (1936). Iris. UCI Machine Learning Repository. doi:10.24432/C56C76",
         ),
         size: "150 rows, 4 columns of numbers, 3 classes of 50 rows",
-        splits: vec![Part {
-            name: "in all",
-            rows: 150,
-        }],
+        splits: vec![Part { name: "in all", rows: 150 }],
         sha256: sums("iris"),
         notes: vec!["As in Fisher's article; UCI's own file differs from it in two rows."],
     }
@@ -176,10 +149,7 @@ fn wine() -> Card {
              doi:10.24432/C5PC7J",
         ),
         size: "178 rows, 13 columns of numbers, 3 classes of 59, 71 and 48 rows",
-        splits: vec![Part {
-            name: "in all",
-            rows: 178,
-        }],
+        splits: vec![Part { name: "in all", rows: 178 }],
         sha256: sums("wine"),
         notes: vec!["The columns differ in scale by a factor of a thousand."],
     }
@@ -201,10 +171,7 @@ fn breast_cancer() -> Card {
              Wisconsin (Diagnostic). UCI Machine Learning Repository. doi:10.24432/C5DW2B",
         ),
         size: "569 rows, 30 columns of numbers, 2 classes: 357 benign, 212 malignant",
-        splits: vec![Part {
-            name: "in all",
-            rows: 569,
-        }],
+        splits: vec![Part { name: "in all", rows: 569 }],
         sha256: sums("breast-cancer"),
         notes: vec!["Not a medical device: a benchmark for methods."],
     }

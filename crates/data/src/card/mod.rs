@@ -91,9 +91,7 @@ impl Card {
     /// ```
     pub fn embedded_sha256(&self) -> Option<String> {
         let unpack = |file: &File| {
-            unpack(file.name, file.packed)
-                .expect("embedded files unpack")
-                .into_owned()
+            unpack(file.name, file.packed).expect("embedded files unpack").into_owned()
         };
         let contents: Vec<Vec<u8>> = embedded::files(self.name).iter().map(unpack).collect();
         (!contents.is_empty()).then(|| hash::sha256(contents.iter().map(Vec::as_slice)))
@@ -165,12 +163,7 @@ mod tests {
     use crate::{Fashion, Sources, digits, fashion, table};
 
     fn splits(name: &str) -> Vec<usize> {
-        card(name)
-            .unwrap()
-            .splits
-            .iter()
-            .map(|part| part.rows)
-            .collect()
+        card(name).unwrap().splits.iter().map(|part| part.rows).collect()
     }
 
     #[test]
@@ -179,21 +172,11 @@ mod tests {
         let names: BTreeSet<&str> = cards.iter().map(|card| card.name).collect();
         assert_eq!(names.len(), cards.len());
         for card in &cards {
-            for text in [
-                card.title,
-                card.about,
-                card.origin,
-                card.source,
-                card.licence,
-                card.size,
-            ] {
+            for text in [card.title, card.about, card.origin, card.source, card.licence, card.size]
+            {
                 assert!(!text.is_empty(), "{}", card.name);
             }
-            assert!(
-                card.sha256.iter().all(|sum| sum.sha256.len() == 64),
-                "{}",
-                card.name
-            );
+            assert!(card.sha256.iter().all(|sum| sum.sha256.len() == 64), "{}", card.name);
         }
     }
 
@@ -210,9 +193,7 @@ mod tests {
             assert_eq!(table.name(), name);
         }
         let fashion = Fashion::load(&Sources::embedded()).unwrap();
-        let [train, test, ..] = splits(fashion::NAME)[..] else {
-            panic!("four parts")
-        };
+        let [train, test, ..] = splits(fashion::NAME)[..] else { panic!("four parts") };
         assert_eq!((train, test), (fashion.train.len(), fashion.test.len()));
         assert_eq!(fashion.provenance.card, fashion::NAME);
     }
@@ -231,10 +212,7 @@ mod tests {
                 _ => assert_eq!(card.embedded_sha256().unwrap().len(), 64),
             }
         }
-        let embedded = cards()
-            .iter()
-            .filter(|card| card.embedded_sha256().is_some())
-            .count();
+        let embedded = cards().iter().filter(|card| card.embedded_sha256().is_some()).count();
         assert_eq!(embedded, 6);
     }
 
@@ -250,20 +228,8 @@ mod tests {
             url: Some("https://example.org/n"),
             citation: None,
             size: "3 rows",
-            splits: vec![
-                Part {
-                    name: "train",
-                    rows: 1_234_567,
-                },
-                Part {
-                    name: "test",
-                    rows: 12,
-                },
-            ],
-            sha256: vec![Checksum {
-                file: "f",
-                sha256: "ab",
-            }],
+            splits: vec![Part { name: "train", rows: 1_234_567 }, Part { name: "test", rows: 12 }],
+            sha256: vec![Checksum { file: "f", sha256: "ab" }],
             notes: vec!["Mind the gap."],
         };
         let expected = "\

@@ -112,21 +112,13 @@ impl CtrConfig {
 
     pub(super) fn check(&self) -> Result<()> {
         let wrong = |setting, expected: String, found: String| {
-            Err(Error::Setting {
-                setting,
-                expected,
-                found,
-            })
+            Err(Error::Setting { setting, expected, found })
         };
         if self.fields() == 0 {
             return wrong("fields", "at least 1".into(), "0".into());
         }
         let sizes = [
-            (
-                "informative_values",
-                self.informative_fields,
-                self.informative_values,
-            ),
+            ("informative_values", self.informative_fields, self.informative_values),
             ("noise_values", self.noise_fields, self.noise_values),
         ];
         for (setting, fields, values) in sizes {
@@ -135,11 +127,7 @@ impl CtrConfig {
             }
         }
         if u32::try_from(self.features()).is_err() {
-            return wrong(
-                "features",
-                "less than 2^32".into(),
-                self.features().to_string(),
-            );
+            return wrong("features", "less than 2^32".into(), self.features().to_string());
         }
         if self.useful_values > self.informative_values {
             let expected = format!("at most the {} values", self.informative_values);

@@ -73,11 +73,7 @@ impl CtrData {
     /// are no test rows: the ceiling of every model. `None` for fewer than two rows.
     pub fn bayes_auc(&self) -> Option<f64> {
         let test = self.test();
-        if test.labels.is_empty() {
-            self.all().bayes_auc()
-        } else {
-            test.bayes_auc()
-        }
+        if test.labels.is_empty() { self.all().bayes_auc() } else { test.bayes_auc() }
     }
 }
 
@@ -94,11 +90,7 @@ impl CtrRows<'_> {
 
     /// Share of rows that were clicked; 0 for no rows.
     pub fn rate(&self) -> f64 {
-        let clicked = self
-            .labels
-            .iter()
-            .map(|&label| f64::from(label))
-            .sum::<f64>();
+        let clicked = self.labels.iter().map(|&label| f64::from(label)).sum::<f64>();
         clicked / self.len().max(1) as f64
     }
 

@@ -47,18 +47,12 @@ pub fn generate(
     let informative = zipf(config.informative_values, config.informative_exponent);
     let noise = zipf(config.noise_values, config.noise_exponent);
     let (fields, rows) = (config.fields(), n_train + n_validation + n_test);
-    let offsets: Vec<u32> = (0..fields)
-        .map(|field| config.offset(field) as u32)
-        .collect();
+    let offsets: Vec<u32> = (0..fields).map(|field| config.offset(field) as u32).collect();
     let mut ids = Vec::with_capacity(rows * fields);
     let (mut labels, mut logits) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
     for row in 0..rows {
         for (field, offset) in offsets.iter().enumerate() {
-            let cumulative = if field < config.informative_fields {
-                &informative
-            } else {
-                &noise
-            };
+            let cumulative = if field < config.informative_fields { &informative } else { &noise };
             ids.push(offset + sample(cumulative, rng) as u32);
         }
         let logit = truth.logit(config, &ids[row * fields..]);
@@ -104,11 +98,7 @@ impl Truth {
                 *entry = config.latent_std * rng.sample::<f64, _>(StandardNormal);
             }
         }
-        Self {
-            useful,
-            weights,
-            latents,
-        }
+        Self { useful, weights, latents }
     }
 
     /// `z` of a row, whose first ids are those of the informative fields.
@@ -122,11 +112,7 @@ impl Truth {
             logit += self.weights[id as usize];
         }
         for &(i, j) in &config.pairs {
-            logit += latent(i)
-                .iter()
-                .zip(latent(j))
-                .map(|(a, b)| a * b)
-                .sum::<f64>();
+            logit += latent(i).iter().zip(latent(j)).map(|(a, b)| a * b).sum::<f64>();
         }
         logit
     }

@@ -20,22 +20,10 @@ fn the_reference_is_as_difficult_as_stated() {
     let bayes: Vec<f64> = logs.iter().map(|log| log.bayes_auc().unwrap()).collect();
     let rates: Vec<f64> = logs.iter().map(|log| log.test().rate()).collect();
     let mean = |values: &[f64]| values.iter().sum::<f64>() / 16.0;
-    assert!(
-        (mean(&bayes) - 0.822).abs() < 3.0 * 0.021 / 4.0,
-        "Bayes AUC {bayes:?}"
-    );
-    assert!(
-        (mean(&rates) - 0.339).abs() < 3.0 * 0.035 / 4.0,
-        "clicked {rates:?}"
-    );
-    assert!(
-        bayes.iter().all(|auc| (0.830 - auc).abs() < 4.0 * 0.021),
-        "Bayes AUC {bayes:?}"
-    );
-    assert!(
-        rates.iter().all(|rate| (0.27 - rate).abs() < 5.0 * 0.035),
-        "clicked {rates:?}"
-    );
+    assert!((mean(&bayes) - 0.822).abs() < 3.0 * 0.021 / 4.0, "Bayes AUC {bayes:?}");
+    assert!((mean(&rates) - 0.339).abs() < 3.0 * 0.035 / 4.0, "clicked {rates:?}");
+    assert!(bayes.iter().all(|auc| (0.830 - auc).abs() < 4.0 * 0.021), "Bayes AUC {bayes:?}");
+    assert!(rates.iter().all(|rate| (0.27 - rate).abs() < 5.0 * 0.035), "clicked {rates:?}");
 }
 
 #[test]
@@ -44,10 +32,7 @@ fn drawn_labels_agree_with_the_expectation() {
         let log = reference(seed, 20_000);
         // Standard error of an AUC of 0.83 with 5,400 positives and 14,600 negatives: 0.003.
         let drawn = auc(&log.logits, &log.labels).unwrap();
-        assert!(
-            (drawn - log.bayes_auc().unwrap()).abs() < 0.012,
-            "seed {seed}: {drawn}"
-        );
+        assert!((drawn - log.bayes_auc().unwrap()).abs() < 0.012, "seed {seed}: {drawn}");
         // Calibrated: the mean probability is the rate. Standard error of a share of 0.27 of
         // 20,000: 0.0031.
         let p = log.logits.iter().map(|&z| sigmoid(z)).sum::<f64>() / 20_000.0;
@@ -75,30 +60,18 @@ fn frequencies_follow_zipf() {
         // Chi-square with values - 1 degrees of freedom: mean d, variance 2 d.
         let degrees = (values - 1) as f64;
         let z = (chi - degrees) / (2.0 * degrees).sqrt();
-        assert!(
-            z.abs() < 4.0,
-            "field {field}: chi-square {chi} for {degrees} degrees"
-        );
+        assert!(z.abs() < 4.0, "field {field}: chi-square {chi} for {degrees} degrees");
     }
 }
 
 #[test]
 fn only_useful_values_move_the_logit() {
-    let config = CtrConfig {
-        pairs: vec![(0, 1)],
-        ..CtrConfig::default()
-    };
+    let config = CtrConfig { pairs: vec![(0, 1)], ..CtrConfig::default() };
     let log = generate(&config, 3_000, 0, 0, &mut ChaCha8Rng::seed_from_u64(2)).unwrap();
     for field in 0..16 {
         let first = log.offsets[field] as usize;
-        let last = log
-            .offsets
-            .get(field + 1)
-            .map_or(log.features, |&next| next as usize);
-        let useful = log.useful[first..last]
-            .iter()
-            .filter(|useful| **useful)
-            .count();
+        let last = log.offsets.get(field + 1).map_or(log.features, |&next| next as usize);
+        let useful = log.useful[first..last].iter().filter(|useful| **useful).count();
         assert_eq!(useful, if field < 6 { 20 } else { 0 }, "field {field}");
     }
     let mut without = 0;
@@ -126,9 +99,7 @@ fn the_logit_is_the_sum_by_hand() {
     let truth = Truth {
         useful: vec![true; 7],
         weights: vec![0.5, 1.0, 0.25, -2.0, 9.0, 9.0, 9.0],
-        latents: vec![
-            1.0, 2.0, 3.0, 4.0, 0.5, 0.5, -1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0,
-        ],
+        latents: vec![1.0, 2.0, 3.0, 4.0, 0.5, 0.5, -1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0],
     };
     // -1 + 1.0 - 2.0 + (3 * -1 + 4 * 1)
     assert_eq!(truth.logit(&config, &[1, 3, 5]), -1.0);
@@ -141,41 +112,22 @@ fn parts_follow_each_other_and_a_seed_repeats() {
     let config = CtrConfig::default();
     let log = |seed| generate(&config, 30, 20, 10, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap();
     let first = log(1);
-    assert_eq!(
-        [
-            first.train().len(),
-            first.validation().len(),
-            first.test().len()
-        ],
-        [30, 20, 10]
-    );
-    assert_eq!(
-        [first.train().ids, first.validation().ids, first.test().ids].concat(),
-        first.ids
-    );
+    assert_eq!([first.train().len(), first.validation().len(), first.test().len()], [30, 20, 10]);
+    assert_eq!([first.train().ids, first.validation().ids, first.test().ids].concat(), first.ids);
     assert_eq!(first, log(1));
     assert_ne!(first, log(2));
     assert!(first.ids.chunks(16).all(|row| {
         let ends = first.offsets[1..].iter().copied().chain([4_240]);
-        row.iter()
-            .zip(&first.offsets)
-            .zip(ends)
-            .all(|((id, from), to)| (*from..to).contains(id))
+        row.iter().zip(&first.offsets).zip(ends).all(|((id, from), to)| (*from..to).contains(id))
     }));
 }
 
 #[test]
 fn a_log_without_interactions_or_useful_values_still_works() {
-    let config = CtrConfig {
-        latent_dim: 0,
-        ..CtrConfig::default()
-    };
+    let config = CtrConfig { latent_dim: 0, ..CtrConfig::default() };
     let log = generate(&config, 100, 0, 0, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
     assert!(log.logits.iter().any(|&logit| logit != -1.0));
-    let config = CtrConfig {
-        useful_values: 0,
-        ..CtrConfig::default()
-    };
+    let config = CtrConfig { useful_values: 0, ..CtrConfig::default() };
     let log = generate(&config, 100, 0, 0, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
     assert!(log.logits.iter().all(|&logit| logit == -1.0));
     assert_eq!(log.bayes_auc(), Some(0.5));
@@ -184,49 +136,27 @@ fn a_log_without_interactions_or_useful_values_still_works() {
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     let message = |config: CtrConfig| {
-        generate(&config, 1, 1, 1, &mut ChaCha8Rng::seed_from_u64(1))
-            .unwrap_err()
-            .to_string()
+        generate(&config, 1, 1, 1, &mut ChaCha8Rng::seed_from_u64(1)).unwrap_err().to_string()
     };
     let reference = CtrConfig::default;
     assert_eq!(
-        message(CtrConfig {
-            useful_values: 41,
-            ..reference()
-        }),
+        message(CtrConfig { useful_values: 41, ..reference() }),
         "setting `useful_values` is `41`, expected at most the 40 values"
     );
     assert_eq!(
-        message(CtrConfig {
-            pairs: vec![(0, 6)],
-            ..reference()
-        }),
+        message(CtrConfig { pairs: vec![(0, 6)], ..reference() }),
         "setting `pairs` is `0-6`, expected two different fields below 6"
     );
     assert_eq!(
-        message(CtrConfig {
-            weight_std: f64::NAN,
-            ..reference()
-        }),
+        message(CtrConfig { weight_std: f64::NAN, ..reference() }),
         "setting `weight_std` is `NaN`, expected a finite number from 0"
     );
     assert_eq!(
-        message(CtrConfig {
-            noise_values: 0,
-            ..reference()
-        }),
+        message(CtrConfig { noise_values: 0, ..reference() }),
         "setting `noise_values` is `0`, expected at least 1"
     );
-    let none = CtrConfig {
-        informative_fields: 0,
-        noise_fields: 0,
-        pairs: vec![],
-        ..reference()
-    };
-    assert_eq!(
-        message(none),
-        "setting `fields` is `0`, expected at least 1"
-    );
+    let none = CtrConfig { informative_fields: 0, noise_fields: 0, pairs: vec![], ..reference() };
+    assert_eq!(message(none), "setting `fields` is `0`, expected at least 1");
 }
 
 #[test]

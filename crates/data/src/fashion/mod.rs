@@ -139,9 +139,7 @@ impl Fashion {
                 }
             }
         }
-        let files = embedded::FASHION
-            .each_ref()
-            .map(|file| (file.name, file.packed));
+        let files = embedded::FASHION.each_ref().map(|file| (file.name, file.packed));
         assemble(files, Origin::Embedded, train, test)
     }
 }
@@ -150,19 +148,13 @@ impl Fashion {
 fn find(dir: &Path) -> Result<Option<[PathBuf; 4]>> {
     let found = FILES.map(|file| {
         let packed = format!("{}.gz", file.name);
-        [file.name, &packed]
-            .map(|name| dir.join(name))
-            .into_iter()
-            .find(|path| path.is_file())
+        [file.name, &packed].map(|name| dir.join(name)).into_iter().find(|path| path.is_file())
     });
     if found.iter().all(Option::is_none) {
         return Ok(None);
     }
     match found.iter().position(Option::is_none) {
-        Some(at) => Err(Error::Incomplete {
-            dir: dir.to_owned(),
-            missing: FILES[at].name,
-        }),
+        Some(at) => Err(Error::Incomplete { dir: dir.to_owned(), missing: FILES[at].name }),
         None => Ok(Some(found.map(|path| path.expect("none is missing")))),
     }
 }
@@ -176,11 +168,7 @@ fn assemble(files: [(&str, &[u8]); 4], origin: Origin, train: usize, test: usize
     let [train_images, train_labels, test_images, test_labels] = files;
     let (train, train_found) = images(&train_images, &train_labels, train)?;
     let (test, test_found) = images(&test_images, &test_labels, test)?;
-    let published = if origin == Origin::Embedded {
-        EMBEDDED
-    } else {
-        WHOLE
-    };
+    let published = if origin == Origin::Embedded { EMBEDDED } else { WHOLE };
     let provenance = Provenance {
         card: NAME.to_owned(),
         origin,
@@ -189,11 +177,7 @@ fn assemble(files: [(&str, &[u8]); 4], origin: Origin, train: usize, test: usize
         train: train_found,
         test: test_found,
     };
-    Ok(Split {
-        train,
-        test,
-        provenance,
-    })
+    Ok(Split { train, test, provenance })
 }
 
 /// At most `n` images, balanced, and how many the files hold.
@@ -219,10 +203,7 @@ fn images(
     }
     let labels = rows.iter().map(|&row| labels.data()[row]).collect();
     let classes = CLASSES.map(str::to_owned).to_vec();
-    Ok((
-        Images::new([1, SIDE, SIDE], pixels, labels, classes)?,
-        found,
-    ))
+    Ok((Images::new([1, SIDE, SIDE], pixels, labels, classes)?, found))
 }
 
 #[cfg(test)]

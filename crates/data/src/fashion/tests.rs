@@ -12,18 +12,12 @@ fn write_set(dir: &Path, n: usize, packed: bool) {
     fs::create_dir_all(dir).unwrap();
     let images = (0..n).flat_map(|i| [i as u8; SIDE * SIDE]).collect();
     let images = Idx::new(vec![n, SIDE, SIDE], images).unwrap().to_bytes();
-    let labels = Idx::new(vec![n], (0..n).map(|i| (i % 10) as u8).collect())
-        .unwrap()
-        .to_bytes();
+    let labels = Idx::new(vec![n], (0..n).map(|i| (i % 10) as u8).collect()).unwrap().to_bytes();
     for (file, bytes) in FILES.iter().zip([&images, &labels, &images, &labels]) {
         if packed {
             let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
             gzip.write_all(bytes).unwrap();
-            fs::write(
-                dir.join(format!("{}.gz", file.name)),
-                gzip.finish().unwrap(),
-            )
-            .unwrap();
+            fs::write(dir.join(format!("{}.gz", file.name)), gzip.finish().unwrap()).unwrap();
         } else {
             fs::write(dir.join(file.name), bytes).unwrap();
         }
@@ -31,9 +25,7 @@ fn write_set(dir: &Path, n: usize, packed: bool) {
 }
 
 fn failure(dir: &TempDir) -> String {
-    let message = Fashion::load(&Sources::only(dir.path()))
-        .unwrap_err()
-        .to_string();
+    let message = Fashion::load(&Sources::only(dir.path())).unwrap_err().to_string();
     message.replace(&dir.path().display().to_string(), "DIR")
 }
 
@@ -42,14 +34,7 @@ fn the_embedded_subset_is_balanced_and_the_published_one() {
     let fashion = Fashion::load(&Sources::embedded()).unwrap();
     for (images, each) in [(&fashion.train, 500), (&fashion.test, 200)] {
         for class in 0..10 {
-            assert_eq!(
-                images
-                    .labels()
-                    .iter()
-                    .filter(|&&label| label == class)
-                    .count(),
-                each
-            );
+            assert_eq!(images.labels().iter().filter(|&&label| label == class).count(), each);
         }
     }
     // Sums of all bytes, from the whole set by
@@ -60,18 +45,11 @@ fn the_embedded_subset_is_balanced_and_the_published_one() {
     //     if c[y] < n: c[y] += 1; s += sum(i[784*k:784*k+784])
     //   print(s)" IMAGES LABELS 500
     let grey = |images: &Images| -> f64 {
-        images
-            .pixels()
-            .iter()
-            .map(|&pixel| (255.0 * f64::from(pixel)).round())
-            .sum()
+        images.pixels().iter().map(|&pixel| (255.0 * f64::from(pixel)).round()).sum()
     };
     assert_eq!(grey(&fashion.train), 287_231_516.0);
     assert_eq!(grey(&fashion.test), 114_072_606.0);
-    assert_eq!(
-        fashion.train.classes()[usize::from(fashion.train.labels()[0])],
-        "Ankle boot"
-    );
+    assert_eq!(fashion.train.classes()[usize::from(fashion.train.labels()[0])], "Ankle boot");
     assert!(fashion.provenance.verified);
     assert_eq!(fashion.provenance.train, 5_000);
 }
@@ -101,10 +79,7 @@ fn a_folder_without_the_files_is_passed_over() {
     assert_eq!(fashion.provenance.origin, Origin::Embedded);
     let nowhere = Sources::only(&dir.path().join("nowhere"));
     assert_eq!(
-        Fashion::load_balanced(&nowhere, 10, 10)
-            .unwrap()
-            .provenance
-            .origin,
+        Fashion::load_balanced(&nowhere, 10, 10).unwrap().provenance.origin,
         Origin::Embedded
     );
 }
@@ -137,10 +112,7 @@ fn damaged_files_are_errors_with_file_and_position() {
     // An unpacked file comes before the packed one of the same name.
     let small = Idx::new(vec![10, 8, 8], vec![0; 640]).unwrap();
     fs::write(dir.path().join("train-images-idx3-ubyte"), small.to_bytes()).unwrap();
-    assert_eq!(
-        failure(&dir),
-        "`DIR/train-images-idx3-ubyte`, byte 8: expected 28 rows, found `8`"
-    );
+    assert_eq!(failure(&dir), "`DIR/train-images-idx3-ubyte`, byte 8: expected 28 rows, found `8`");
 
     let few = Idx::new(vec![9], vec![0; 9]).unwrap();
     fs::write(&images, whole).unwrap();
@@ -152,11 +124,7 @@ fn damaged_files_are_errors_with_file_and_position() {
     );
 
     let eleventh = Idx::new(vec![10], vec![10; 10]).unwrap();
-    fs::write(
-        dir.path().join("train-labels-idx1-ubyte"),
-        eleventh.to_bytes(),
-    )
-    .unwrap();
+    fs::write(dir.path().join("train-labels-idx1-ubyte"), eleventh.to_bytes()).unwrap();
     assert_eq!(
         failure(&dir),
         "`DIR/train-labels-idx1-ubyte`, byte 8: expected a label from 0 to 9, found `10`"

@@ -48,39 +48,17 @@ impl Images {
         let area = channels * height * width;
         if area == 0 {
             let expected = "at least 1 channel, row and column".into();
-            return Err(Error::Shape {
-                what: "numbers in an image",
-                expected,
-                found: area,
-            });
+            return Err(Error::Shape { what: "numbers in an image", expected, found: area });
         }
         if pixels.len() != area * labels.len() {
             let expected = format!("{} images of {channels} x {height} x {width}", labels.len());
-            return Err(Error::Shape {
-                what: "pixels",
-                expected,
-                found: pixels.len(),
-            });
+            return Err(Error::Shape { what: "pixels", expected, found: pixels.len() });
         }
-        if let Some(&label) = labels
-            .iter()
-            .find(|&&label| usize::from(label) >= classes.len())
-        {
+        if let Some(&label) = labels.iter().find(|&&label| usize::from(label) >= classes.len()) {
             let expected = format!("less than the {} classes", classes.len());
-            return Err(Error::Shape {
-                what: "label",
-                expected,
-                found: label.into(),
-            });
+            return Err(Error::Shape { what: "label", expected, found: label.into() });
         }
-        Ok(Self {
-            channels,
-            height,
-            width,
-            pixels,
-            labels,
-            classes,
-        })
+        Ok(Self { channels, height, width, pixels, labels, classes })
     }
 
     /// Number of images.
@@ -133,11 +111,7 @@ impl Images {
     /// # Panics
     /// If there is no image `index`.
     pub fn image(&self, index: usize) -> &[f32] {
-        assert!(
-            index < self.len(),
-            "image {index} asked for, {} there",
-            self.len()
-        );
+        assert!(index < self.len(), "image {index} asked for, {} there", self.len());
         &self.pixels[index * self.image_len()..(index + 1) * self.image_len()]
     }
 
@@ -161,10 +135,7 @@ impl Images {
         for &index in indices {
             pixels.extend_from_slice(self.image(index));
         }
-        (
-            pixels,
-            indices.iter().map(|&index| self.labels[index]).collect(),
-        )
+        (pixels, indices.iter().map(|&index| self.labels[index]).collect())
     }
 
     /// The images of these indices, in this order; an index may come more than once.
@@ -173,12 +144,7 @@ impl Images {
     /// If there is no image of one of the indices.
     pub fn subset(&self, indices: &[usize]) -> Self {
         let (pixels, labels) = self.gather(indices);
-        Self {
-            pixels,
-            labels,
-            classes: self.classes.clone(),
-            ..*self
-        }
+        Self { pixels, labels, classes: self.classes.clone(), ..*self }
     }
 
     /// `n` images chosen at random, and the others.
@@ -260,9 +226,7 @@ mod tests {
     fn parts_that_do_not_fit_are_refused() {
         let classes = vec!["a".to_owned()];
         let error = |size, pixels: usize, labels: Vec<u8>| {
-            Images::new(size, vec![0.0; pixels], labels, classes.clone())
-                .unwrap_err()
-                .to_string()
+            Images::new(size, vec![0.0; pixels], labels, classes.clone()).unwrap_err().to_string()
         };
         assert_eq!(
             error([1, 2, 2], 7, vec![0, 0]),

@@ -19,10 +19,7 @@ impl Images {
     /// assert_eq!(digits.image(0)[0], 0.0);
     /// ```
     pub fn enlarged(&self, factor: usize) -> Self {
-        assert!(
-            factor > 0,
-            "enlarged: expected a factor of at least 1, found 0"
-        );
+        assert!(factor > 0, "enlarged: expected a factor of at least 1, found 0");
         self.resampled(factor * self.height, factor * self.width, |plane, y, x| {
             plane[y / factor * self.width + x / factor]
         })
@@ -47,11 +44,7 @@ impl Images {
         self.resampled(height, width, |plane, y, x| {
             let inside =
                 (top..top + self.height).contains(&y) && (left..left + self.width).contains(&x);
-            if inside {
-                plane[(y - top) * self.width + x - left]
-            } else {
-                0.0
-            }
+            if inside { plane[(y - top) * self.width + x - left] } else { 0.0 }
         })
     }
 
@@ -125,14 +118,8 @@ mod tests {
     #[test]
     fn enlarging_repeats_pixels_within_their_channel() {
         let large = two_channels().enlarged(2);
-        assert_eq!(
-            large.image(0)[..8],
-            [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]
-        );
-        assert_eq!(
-            large.image(0)[24..],
-            [7.0, 7.0, 8.0, 8.0, 7.0, 7.0, 8.0, 8.0]
-        );
+        assert_eq!(large.image(0)[..8], [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+        assert_eq!(large.image(0)[24..], [7.0, 7.0, 8.0, 8.0, 7.0, 7.0, 8.0, 8.0]);
         assert_eq!(large.pooled(2), two_channels());
     }
 

@@ -88,11 +88,7 @@ impl Buckets {
             };
             let offset = features;
             features += rule.features();
-            fields.push(Field {
-                name: column.name.clone(),
-                offset,
-                rule,
-            });
+            fields.push(Field { name: column.name.clone(), offset, rule });
         }
         Self { fields, features }
     }
@@ -140,11 +136,7 @@ impl Buckets {
             ids,
             fields,
             features: self.features,
-            offsets: self
-                .fields
-                .iter()
-                .map(|field| field.offset as u32)
-                .collect(),
+            offsets: self.fields.iter().map(|field| field.offset as u32).collect(),
             labels: table.labels().to_vec(),
         }
     }
@@ -159,9 +151,8 @@ fn edges(numbers: &[f64], max_buckets: usize) -> Vec<f64> {
     if distinct.len() <= max_buckets {
         return distinct.split_off(distinct.len().min(1));
     }
-    let mut edges: Vec<f64> = (1..max_buckets)
-        .map(|k| sorted[k * sorted.len() / max_buckets])
-        .collect();
+    let mut edges: Vec<f64> =
+        (1..max_buckets).map(|k| sorted[k * sorted.len() / max_buckets]).collect();
     edges.dedup();
     edges.retain(|&edge| edge > sorted[0]);
     edges
@@ -181,14 +172,8 @@ mod tests {
             name: "t".into(),
             labels: vec![0; numbers.len()],
             columns: vec![
-                Column {
-                    name: "parity".into(),
-                    values: Values::Categories { codes, names },
-                },
-                Column {
-                    name: "number".into(),
-                    values: Values::Numbers(numbers),
-                },
+                Column { name: "parity".into(), values: Values::Categories { codes, names } },
+                Column { name: "number".into(), values: Values::Numbers(numbers) },
             ],
             classes: vec!["a".into()],
         }
@@ -206,10 +191,7 @@ mod tests {
     fn quantiles_halve_and_ties_do_not_make_empty_buckets() {
         assert_eq!(edges(&[4.0, 1.0, 3.0, 2.0], 2), [3.0]);
         // Zero is 5 of 9 numbers: the quantiles 1/4 and 2/4 fall on it and vanish.
-        assert_eq!(
-            edges(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0], 4),
-            [2.0]
-        );
+        assert_eq!(edges(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0], 4), [2.0]);
         assert!(edges(&[], 4).is_empty());
     }
 
@@ -217,16 +199,7 @@ mod tests {
     fn numbers_outside_fall_into_the_outer_buckets() {
         let buckets = Buckets::fit(&table(vec![1.0, 2.0, 3.0]), 3);
         let outside = buckets.apply(&table(vec![-7.0, 99.0, 2.5]));
-        assert_eq!(
-            outside
-                .ids
-                .iter()
-                .skip(1)
-                .step_by(2)
-                .copied()
-                .collect::<Vec<_>>(),
-            [2, 4, 3]
-        );
+        assert_eq!(outside.ids.iter().skip(1).step_by(2).copied().collect::<Vec<_>>(), [2, 4, 3]);
     }
 
     #[test]

@@ -30,39 +30,24 @@ impl Table {
             expected,
             found,
         };
-        let mut lines = text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty());
+        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let Some((at, first)) = lines.next() else {
             return Err(wrong(1, "a line of column names".into(), "nothing".into()));
         };
         let names: Vec<&str> = first.split(',').map(str::trim).collect();
         if names.len() < 2 {
-            return Err(wrong(
-                at + 1,
-                "a column and the class".into(),
-                format!("`{first}`"),
-            ));
+            return Err(wrong(at + 1, "a column and the class".into(), format!("`{first}`")));
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
-            return Err(wrong(
-                at + 1,
-                "different names".into(),
-                format!("`{twice}` twice"),
-            ));
+            return Err(wrong(at + 1, "different names".into(), format!("`{twice}` twice")));
         }
         let mut columns: Vec<Vec<&str>> = vec![Vec::new(); names.len()];
         let mut last = at;
         for (at, line) in lines {
             let found = line.split(',').count();
             if found != names.len() {
-                return Err(wrong(
-                    at + 1,
-                    format!("{} values", names.len()),
-                    found.to_string(),
-                ));
+                return Err(wrong(at + 1, format!("{} values", names.len()), found.to_string()));
             }
             for (column, value) in columns.iter_mut().zip(line.split(',')) {
                 column.push(value.trim());
@@ -75,10 +60,7 @@ impl Table {
             let expected = "at most 256 classes".into();
             return Err(wrong(last + 1, expected, classes.len().to_string()));
         }
-        let columns = names
-            .iter()
-            .zip(columns)
-            .map(|(&name, values)| column(name, &values));
+        let columns = names.iter().zip(columns).map(|(&name, values)| column(name, &values));
         Ok(Self {
             name: name.to_owned(),
             columns: columns.collect(),
@@ -89,12 +71,7 @@ impl Table {
 }
 
 fn column(name: &str, values: &[&str]) -> Column {
-    let number = |value: &&str| {
-        value
-            .parse::<f64>()
-            .ok()
-            .filter(|number| number.is_finite())
-    };
+    let number = |value: &&str| value.parse::<f64>().ok().filter(|number| number.is_finite());
     let values = match values.iter().map(number).collect() {
         Some(numbers) => Values::Numbers(numbers),
         None => {
@@ -102,25 +79,15 @@ fn column(name: &str, values: &[&str]) -> Column {
             Values::Categories { codes, names }
         }
     };
-    Column {
-        name: name.to_owned(),
-        values,
-    }
+    Column { name: name.to_owned(), values }
 }
 
 /// Each value as its place among the sorted different values, and these.
 fn coded(values: &[&str]) -> (Vec<u32>, Vec<String>) {
     let names: BTreeSet<&str> = values.iter().copied().collect();
     let names: Vec<&str> = names.into_iter().collect();
-    let code = |value| {
-        names
-            .binary_search(value)
-            .expect("every value is among them") as u32
-    };
-    (
-        values.iter().map(code).collect(),
-        names.iter().map(|&name| name.to_owned()).collect(),
-    )
+    let code = |value| names.binary_search(value).expect("every value is among them") as u32;
+    (values.iter().map(code).collect(), names.iter().map(|&name| name.to_owned()).collect())
 }
 
 #[cfg(test)]
@@ -133,10 +100,7 @@ mod tests {
     #[test]
     fn faults_are_named_with_their_line() {
         let message = |text| Table::from_csv("t", text).unwrap_err().to_string();
-        assert_eq!(
-            message(" \n"),
-            "`t`, line 1: expected a line of column names, found nothing"
-        );
+        assert_eq!(message(" \n"), "`t`, line 1: expected a line of column names, found nothing");
         assert_eq!(
             message("\nonly\n1\n"),
             "`t`, line 2: expected a column and the class, found `only`"
@@ -145,10 +109,7 @@ mod tests {
             message("a,a,class\n"),
             "`t`, line 1: expected different names, found `a` twice"
         );
-        assert_eq!(
-            message("a,class\n1,x\n\n1,x,y\n"),
-            "`t`, line 4: expected 2 values, found 3"
-        );
+        assert_eq!(message("a,class\n1,x\n\n1,x,y\n"), "`t`, line 4: expected 2 values, found 3");
         let many: String = (0..300).map(|class| format!("1,{class}\n")).collect();
         assert_eq!(
             message(&format!("a,class\n{many}")),
@@ -160,10 +121,7 @@ mod tests {
     fn a_column_with_one_word_is_of_categories() {
         let table = Table::from_csv("t", "a,b,class\n1, 2 ,x\n?,1e3,x\n").unwrap();
         assert_eq!(table.columns()[0].kind(), Kind::Category);
-        assert_eq!(
-            table.columns()[1].values,
-            Values::Numbers(vec![2.0, 1000.0])
-        );
+        assert_eq!(table.columns()[1].values, Values::Numbers(vec![2.0, 1000.0]));
         let infinite = Table::from_csv("t", "a,class\ninf,x\nNaN,x\n").unwrap();
         assert_eq!(infinite.columns()[0].kind(), Kind::Category);
     }

@@ -60,10 +60,7 @@ impl Column {
                 names: names.clone(),
             },
         };
-        Self {
-            name: self.name.clone(),
-            values,
-        }
+        Self { name: self.name.clone(), values }
     }
 }
 
@@ -135,8 +132,7 @@ impl Table {
     /// ```
     #[must_use]
     pub fn without(mut self, names: &[&str]) -> Self {
-        self.columns
-            .retain(|column| !names.contains(&column.name.as_str()));
+        self.columns.retain(|column| !names.contains(&column.name.as_str()));
         self
     }
 
@@ -147,11 +143,7 @@ impl Table {
     pub fn subset(&self, rows: &[usize]) -> Self {
         Self {
             name: self.name.clone(),
-            columns: self
-                .columns
-                .iter()
-                .map(|column| column.subset(rows))
-                .collect(),
+            columns: self.columns.iter().map(|column| column.subset(rows)).collect(),
             labels: rows.iter().map(|&row| self.labels[row]).collect(),
             classes: self.classes.clone(),
         }
@@ -238,15 +230,9 @@ mod tests {
         let rows = small().subset(&[2, 0, 2]);
         assert_eq!(rows.labels(), [0, 0, 0]);
         assert_eq!(rows.classes(), ["no", "yes"]);
-        assert_eq!(
-            rows.column("a").unwrap().values,
-            Values::Numbers(vec![-3.0, 1.0, -3.0])
-        );
+        assert_eq!(rows.column("a").unwrap().values, Values::Numbers(vec![-3.0, 1.0, -3.0]));
         let names = vec!["x".to_owned(), "y".to_owned()];
-        let expected = Values::Categories {
-            codes: vec![0, 0, 0],
-            names,
-        };
+        let expected = Values::Categories { codes: vec![0, 0, 0], names };
         assert_eq!(rows.column("b").unwrap().values, expected);
         assert!(rows.column("c").is_none());
     }
@@ -255,9 +241,6 @@ mod tests {
     fn the_matrix_holds_the_numbers_row_by_row() {
         let table = Table::from_csv("t", "a,b,c,class\n1,x,5,no\n2,y,6,yes\n").unwrap();
         assert_eq!(table.numbers(), (vec![1.0, 5.0, 2.0, 6.0], 2));
-        assert_eq!(
-            table.without(&["a", "unknown"]).numbers(),
-            (vec![5.0, 6.0], 1)
-        );
+        assert_eq!(table.without(&["a", "unknown"]).numbers(), (vec![5.0, 6.0], 1));
     }
 }

@@ -77,13 +77,7 @@ mod tests {
     use crate::table::{Kind, Values};
 
     fn sizes(table: &Table) -> Vec<usize> {
-        let count = |class| {
-            table
-                .labels()
-                .iter()
-                .filter(|&&label| label == class)
-                .count()
-        };
+        let count = |class| table.labels().iter().filter(|&&label| label == class).count();
         (0..table.classes().len() as u8).map(count).collect()
     }
 
@@ -103,11 +97,7 @@ mod tests {
         assert_eq!(sizes(&iris), [50, 50, 50]);
         let expected = [5.84, 3.05, 3.76, 1.20];
         for (column, expected) in iris.columns().iter().zip(expected) {
-            assert!(
-                (mean(&iris, &column.name) - expected).abs() < 0.01,
-                "{}",
-                column.name
-            );
+            assert!((mean(&iris, &column.name) - expected).abs() < 0.01, "{}", column.name);
         }
     }
 
@@ -126,9 +116,7 @@ mod tests {
         assert_eq!(sizes(&cancer), [357, 212]);
         assert_eq!(cancer.columns().len(), 30);
         let area = &cancer.column("area (worst)").unwrap().values;
-        let Values::Numbers(area) = area else {
-            panic!("areas are numbers")
-        };
+        let Values::Numbers(area) = area else { panic!("areas are numbers") };
         assert_eq!(area.iter().copied().fold(f64::MIN, f64::max), 4254.0);
         assert_eq!(area.iter().copied().fold(f64::MAX, f64::min), 185.2);
     }
@@ -137,22 +125,10 @@ mod tests {
     fn the_census_is_the_published_one() {
         let census = census();
         assert_eq!(sizes(&census), [24_720, 7_841]);
-        let numbers = census
-            .columns()
-            .iter()
-            .filter(|column| column.kind() == Kind::Number);
+        let numbers = census.columns().iter().filter(|column| column.kind() == Kind::Number);
         assert_eq!(
-            numbers
-                .map(|column| column.name.as_str())
-                .collect::<Vec<_>>(),
-            [
-                "age",
-                "fnlwgt",
-                "education-num",
-                "capital-gain",
-                "capital-loss",
-                "hours-per-week"
-            ]
+            numbers.map(|column| column.name.as_str()).collect::<Vec<_>>(),
+            ["age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
         );
         assert!((mean(&census, "age") - 38.58).abs() < 0.01);
         let country = &census.column("native-country").unwrap().values;
@@ -160,10 +136,7 @@ mod tests {
             panic!("countries are categories")
         };
         assert_eq!(names.len(), 42);
-        let at = names
-            .iter()
-            .position(|name| name == "United-States")
-            .unwrap() as u32;
+        let at = names.iter().position(|name| name == "United-States").unwrap() as u32;
         assert_eq!(codes.iter().filter(|&&code| code == at).count(), 29_170);
     }
 
@@ -176,9 +149,6 @@ mod tests {
         let categories = 9 + 16 + 7 + 15 + 6 + 5 + 2 + 42;
         let distinct = 73 + 16 + 92 + 94;
         let cut = bucketed.features - categories - distinct;
-        assert!(
-            (100..=200).contains(&cut),
-            "{cut} buckets for fnlwgt and capital-gain"
-        );
+        assert!((100..=200).contains(&cut), "{cut} buckets for fnlwgt and capital-gain");
     }
 }

@@ -56,7 +56,10 @@ fn machine(findings: &mut Findings) {
         None => findings.note("memory", "unknown on this system; runs are limited by time only"),
     }
     let software = software();
-    findings.good("build", &format!("{} at {}, {}", software.pressrun, software.commit, software.rustc));
+    findings.good(
+        "build",
+        &format!("{} at {}, {}", software.pressrun, software.commit, software.rustc),
+    );
     findings.good("numeric crates", &software.crates.join(", "));
     #[cfg(target_arch = "x86_64")]
     {

@@ -138,9 +138,7 @@ fn band(top: f64, row: &Row, stat: &Stat, form: Form, scale: &Scale, palette: &P
     let whisker = (stat.n > 1 && stat.sd > 0.0)
         .then(|| {
             let low = scale.place(stat.mean - stat.sd).unwrap_or(LEFT);
-            scale
-                .place(stat.mean + stat.sd)
-                .map(|high| (low.max(LEFT), high))
+            scale.place(stat.mean + stat.sd).map(|high| (low.max(LEFT), high))
         })
         .flatten();
     html! {
@@ -188,17 +186,12 @@ fn direction(better: Better) -> &'static str {
 }
 
 fn describe(form: Form, rows: &[(&Row, Stat)]) -> String {
-    let values: Vec<String> = rows
-        .iter()
-        .map(|(row, s)| format!("{} {}", row.method, number::stat(s)))
-        .collect();
+    let values: Vec<String> =
+        rows.iter().map(|(row, s)| format!("{} {}", row.method, number::stat(s))).collect();
     match form {
         Form::Bars => format!("Bars from zero: {}.", values.join("; ")),
         Form::Dots => {
-            format!(
-                "Dots on an axis that does not begin at zero: {}.",
-                values.join("; ")
-            )
+            format!("Dots on an axis that does not begin at zero: {}.", values.join("; "))
         }
     }
 }
@@ -256,38 +249,19 @@ mod tests {
 
     #[test]
     fn bars_begin_at_zero_unless_they_would_all_look_alike() {
-        assert_eq!(
-            form(&[row("a", &[0.9]), row("b", &[0.3])]),
-            (Form::Bars, false)
-        );
-        assert_eq!(
-            form(&[row("a", &[0.93]), row("b", &[0.94])]),
-            (Form::Dots, false)
-        );
-        assert_eq!(
-            form(&[row("a", &[-0.2]), row("b", &[0.3])]),
-            (Form::Bars, false)
-        );
+        assert_eq!(form(&[row("a", &[0.9]), row("b", &[0.3])]), (Form::Bars, false));
+        assert_eq!(form(&[row("a", &[0.93]), row("b", &[0.94])]), (Form::Dots, false));
+        assert_eq!(form(&[row("a", &[-0.2]), row("b", &[0.3])]), (Form::Bars, false));
         assert_eq!(form(&[row("a", &[0.93])]), (Form::Bars, false));
         // One value is far from its mean: the whisker ends below zero, the axis is still log.
-        assert_eq!(
-            form(&[row("a", &[1e-4, 9.0]), row("b", &[3.0])]),
-            (Form::Dots, true)
-        );
+        assert_eq!(form(&[row("a", &[1e-4, 9.0]), row("b", &[3.0])]), (Form::Dots, true));
     }
 
     #[test]
     fn a_method_that_diverged_is_named_but_not_drawn() {
         let metric = MetricSpec::new("test/x", "", Better::Lower, "x");
         let rows = [row("good", &[0.2, 0.3]), row("diverged", &[f64::NAN, 1.0])];
-        let html = bars(
-            "b",
-            &metric,
-            "s",
-            &rows.iter().collect::<Vec<_>>(),
-            &Palette::default(),
-        )
-        .0;
+        let html = bars("b", &metric, "s", &rows.iter().collect::<Vec<_>>(), &Palette::default()).0;
         assert!(html.contains("diverged") && html.contains("not finite"));
         assert_eq!(html.matches("<rect").count(), 1);
         assert!(!html.contains("NaN"));

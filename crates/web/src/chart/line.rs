@@ -58,25 +58,12 @@ pub fn lines(
     palette: &Palette,
 ) -> Markup {
     let methods = by_method(curves, palette);
-    let steps = || {
-        curves
-            .iter()
-            .flat_map(|c| &c.points)
-            .map(|&(step, _)| step as f64)
-    };
-    let (first, last) = steps().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), s| {
-        (a.min(s), b.max(s))
-    });
-    let (first, last) = if first.is_finite() {
-        (first, last)
-    } else {
-        (0.0, 1.0)
-    };
+    let steps = || curves.iter().flat_map(|c| &c.points).map(|&(step, _)| step as f64);
+    let (first, last) =
+        steps().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), s| (a.min(s), b.max(s)));
+    let (first, last) = if first.is_finite() { (first, last) } else { (0.0, 1.0) };
     let x = Scale::exact(first, last, (LEFT, RIGHT), 5);
-    let values = curves
-        .iter()
-        .flat_map(|c| &c.points)
-        .filter_map(|&(_, value)| value);
+    let values = curves.iter().flat_map(|c| &c.points).filter_map(|&(_, value)| value);
     let y = Scale::new(values, (BOTTOM, TOP), 5);
     let drawing = html! {
         svg.plot viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
@@ -118,11 +105,7 @@ fn by_method<'a>(curves: &[&'a Curve], palette: &Palette) -> Vec<Method<'a>> {
             Some(method) => method.curves.push(curve),
             None => {
                 let name = &curve.method;
-                methods.push(Method {
-                    name,
-                    curves: vec![curve],
-                    mean: Vec::new(),
-                });
+                methods.push(Method { name, curves: vec![curve], mean: Vec::new() });
             }
         }
     }
@@ -141,9 +124,7 @@ fn mean(curves: &[&Curve]) -> Vec<(u64, Option<f64>)> {
         let sum: Option<f64> = values.iter().copied().sum();
         sum.map(|sum| sum / values.len() as f64)
     };
-    complete
-        .map(|(step, values)| (step, mean(values)))
-        .collect()
+    complete.map(|(step, values)| (step, mean(values))).collect()
 }
 
 fn per_step(curves: &[&Curve]) -> BTreeMap<u64, Vec<Option<f64>>> {
@@ -211,19 +192,11 @@ fn short(name: &str) -> &str {
 fn describe(series: &SeriesSpec, methods: &[Method<'_>]) -> String {
     let last = |m: &Method<'_>| {
         let (step, value) = m.mean.iter().rev().find_map(|&(s, v)| v.map(|v| (s, v)))?;
-        Some(format!(
-            "{} ends at {} ({} {step})",
-            m.name,
-            number::number(value),
-            series.step
-        ))
+        Some(format!("{} ends at {} ({} {step})", m.name, number::number(value), series.step))
     };
     let ends: Vec<String> = methods.iter().filter_map(last).collect();
     if ends.is_empty() {
-        return format!(
-            "Lines against {}; no method has a finite value.",
-            series.step
-        );
+        return format!("Lines against {}; no method has a finite value.", series.step);
     }
     format!("Lines against {}: {}.", series.step, ends.join("; "))
 }
@@ -291,10 +264,7 @@ mod tests {
 
     #[test]
     fn the_mean_needs_every_seed() {
-        let a = curve(
-            0,
-            &[(1, Some(1.0)), (2, Some(2.0)), (3, None), (4, Some(4.0))],
-        );
+        let a = curve(0, &[(1, Some(1.0)), (2, Some(2.0)), (3, None), (4, Some(4.0))]);
         let b = curve(1, &[(1, Some(3.0)), (3, Some(1.0)), (4, Some(6.0))]);
         assert_eq!(mean(&[&a, &b]), [(1, Some(2.0)), (3, None), (4, Some(5.0))]);
     }
@@ -302,14 +272,8 @@ mod tests {
     #[test]
     fn a_gap_lifts_the_pen_and_a_lone_point_is_a_dot() {
         let unit = Scale::exact(0.0, 10.0, (0.0, 10.0), 5);
-        let points = [
-            (0, Some(1.0)),
-            (1, Some(2.0)),
-            (2, None),
-            (3, Some(3.0)),
-            (4, None),
-            (5, Some(5.0)),
-        ];
+        let points =
+            [(0, Some(1.0)), (1, Some(2.0)), (2, None), (3, Some(3.0)), (4, None), (5, Some(5.0))];
         assert_eq!(path(&points, &unit, &unit), "M0 1L1 2M3 3h0M5 5h0");
         assert_eq!(path(&[(1, None)], &unit, &unit), "");
     }
@@ -318,36 +282,18 @@ mod tests {
     fn a_series_without_any_point_still_draws() {
         let series = SeriesSpec::new("eval/x", "", "step", "x");
         let palette = Palette::default();
-        assert!(
-            lines("a", &series, "s", &[], &palette)
-                .0
-                .contains("no method has a finite value")
-        );
+        assert!(lines("a", &series, "s", &[], &palette).0.contains("no method has a finite value"));
         let nan = curve(0, &[(1, None)]);
-        assert!(
-            lines("a", &series, "s", &[&nan], &palette)
-                .0
-                .contains("not finite")
-        );
+        assert!(lines("a", &series, "s", &[&nan], &palette).0.contains("not finite"));
     }
 
     #[test]
     fn a_long_series_is_thinned_in_its_table_only() {
         let points: Vec<_> = (0..100).map(|i| (i, Some(i as f64))).collect();
         let series = SeriesSpec::new("eval/x", "", "step", "x");
-        let html = lines(
-            "a",
-            &series,
-            "s",
-            &[&curve(0, &points)],
-            &Palette::default(),
-        )
-        .0;
+        let html = lines("a", &series, "s", &[&curve(0, &points)], &Palette::default()).0;
         assert!(html.contains("24 of 100 steps"));
         assert_eq!(html.matches("<tr>").count(), 25);
-        assert_eq!(
-            html.matches('L').count() - html.matches("Lines").count(),
-            99
-        );
+        assert_eq!(html.matches('L').count() - html.matches("Lines").count(), 99);
     }
 }

@@ -43,10 +43,7 @@ impl Palette {
     /// Colours in the order of these methods; a method named twice keeps its first place.
     pub fn new(methods: impl IntoIterator<Item = String>) -> Self {
         let mut seen = BTreeSet::new();
-        let methods = methods
-            .into_iter()
-            .filter(|m| seen.insert(m.clone()))
-            .collect();
+        let methods = methods.into_iter().filter(|m| seen.insert(m.clone())).collect();
         Self { methods }
     }
 
@@ -54,13 +51,10 @@ impl Palette {
     /// the claims, which are the paper's own; then the others in the order of their names.
     pub fn of(record: &Record) -> Self {
         let rows = record.rows.iter().map(|r| &r.method);
-        let names: BTreeSet<&String> = rows
-            .chain(record.curves.iter().map(|c| &c.method))
-            .collect();
+        let names: BTreeSet<&String> =
+            rows.chain(record.curves.iter().map(|c| &c.method)).collect();
         let judged = record.verdicts.iter().flat_map(|v| &v.comparisons);
-        let first = judged
-            .map(|c| &c.measured_label)
-            .filter(|label| names.contains(label));
+        let first = judged.map(|c| &c.measured_label).filter(|label| names.contains(label));
         Self::new(first.chain(names.iter().copied()).cloned())
     }
 
@@ -71,21 +65,14 @@ impl Palette {
 
     /// The place of a method; those that the palette does not know stand at the end.
     pub fn order(&self, method: &str) -> usize {
-        self.methods
-            .iter()
-            .position(|m| m == method)
-            .unwrap_or(self.methods.len())
+        self.methods.iter().position(|m| m == method).unwrap_or(self.methods.len())
     }
 
     /// The classes of a method's marks.
     pub fn class(&self, method: &str) -> String {
         let order = self.order(method);
         // After one round of colours the dashes move on, so that no pair repeats for 32 methods.
-        format!(
-            "c{} d{}",
-            order % COLOURS,
-            (order + order / COLOURS) % DASHES
-        )
+        format!("c{} d{}", order % COLOURS, (order + order / COLOURS) % DASHES)
     }
 }
 
@@ -160,11 +147,7 @@ fn legend(palette: &Palette, methods: &[&str]) -> Markup {
 
 /// `test/auc (nats)`.
 fn with_unit(name: &str, unit: &str) -> String {
-    if unit.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{name} ({unit})")
-    }
+    if unit.is_empty() { name.to_owned() } else { format!("{name} ({unit})") }
 }
 
 #[cfg(test)]

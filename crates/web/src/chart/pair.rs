@@ -18,9 +18,7 @@ const RIGHT: f64 = 152.0;
 pub fn pair(comparison: &Comparison) -> Markup {
     let (measured, against) = (&comparison.measured, &comparison.against);
     let limit = comparison.against_label == "limit";
-    let ends = [measured, against]
-        .into_iter()
-        .flat_map(|s| [s.mean - s.sd, s.mean + s.sd]);
+    let ends = [measured, against].into_iter().flat_map(|s| [s.mean - s.sd, s.mean + s.sd]);
     let ends: Vec<f64> = ends.collect();
     if ends.iter().any(|v| !v.is_finite()) {
         return html! {};
@@ -45,9 +43,7 @@ pub fn pair(comparison: &Comparison) -> Markup {
 }
 
 fn whisker(stat: &Stat, y: f64, scale: &Scale, class: &str) -> Markup {
-    let ends = scale
-        .place(stat.mean - stat.sd)
-        .zip(scale.place(stat.mean + stat.sd));
+    let ends = scale.place(stat.mean - stat.sd).zip(scale.place(stat.mean + stat.sd));
     html! {
         @if let (true, Some((low, high))) = (stat.n > 1 && stat.sd > 0.0, ends) {
             path.whisker.(class) d={ "M" (at(low)) " " (at(y)) "H" (at(high)) } {}
@@ -86,24 +82,16 @@ mod tests {
         )
         .unwrap();
         let mut judge = Judge::new(&manifest);
-        judge
-            .compare("C1", "x", ("m", measured), ("b", against))
-            .unwrap();
+        judge.compare("C1", "x", ("m", measured), ("b", against)).unwrap();
         judge.conclude().remove(0).comparisons.remove(0)
     }
 
     #[test]
     fn the_better_number_lies_to_the_right() {
-        let sd = |mean| Stat {
-            mean,
-            sd: 0.1,
-            n: 3,
-        };
+        let sd = |mean| Stat { mean, sd: 0.1, n: 3 };
         let svg = pair(&comparison(sd(0.9), sd(0.5))).0;
         let place = |class: &str| -> f64 {
-            let from = svg
-                .find(&format!("<circle class=\"{class}\" cx=\""))
-                .unwrap();
+            let from = svg.find(&format!("<circle class=\"{class}\" cx=\"")).unwrap();
             svg[from..].split('"').nth(3).unwrap().parse().unwrap()
         };
         assert!(place("measured") > place("against"), "{svg}");
@@ -112,9 +100,6 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_of_a_number_that_is_not_finite() {
-        assert_eq!(
-            pair(&comparison(Stat::exact(f64::NAN), Stat::exact(1.0))).0,
-            ""
-        );
+        assert_eq!(pair(&comparison(Stat::exact(f64::NAN), Stat::exact(1.0))).0, "");
     }
 }

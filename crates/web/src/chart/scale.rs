@@ -78,14 +78,7 @@ impl Scale {
         } else {
             (low, high)
         };
-        Self {
-            low,
-            high,
-            from,
-            to,
-            step,
-            log: false,
-        }
+        Self { low, high, from, to, step, log: false }
     }
 
     /// Whether the scale is logarithmic.
@@ -95,11 +88,7 @@ impl Scale {
 
     /// The lowest value on the axis.
     pub fn low(&self) -> f64 {
-        if self.log {
-            10f64.powf(self.low)
-        } else {
-            self.low
-        }
+        if self.log { 10f64.powf(self.low) } else { self.low }
     }
 
     /// Where a value lies; `None` if it is not finite, or not positive on a logarithmic axis.
@@ -129,10 +118,7 @@ impl Scale {
         let every = ((high - low) / 6 + 1) as usize;
         let tick = |exponent: i32| {
             let place = self.place(10f64.powi(exponent))?;
-            Some(Tick {
-                place,
-                label: number::power_of_ten(exponent),
-            })
+            Some(Tick { place, label: number::power_of_ten(exponent) })
         };
         (low..=high).step_by(every).filter_map(tick).collect()
     }
@@ -155,12 +141,10 @@ fn nice_step(rough: f64) -> f64 {
 }
 
 fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values
-        .filter(|v| v.is_finite())
-        .fold(None, |found, v| match found {
-            None => Some((v, v)),
-            Some((low, high)) => Some((low.min(v), high.max(v))),
-        })
+    values.filter(|v| v.is_finite()).fold(None, |found, v| match found {
+        None => Some((v, v)),
+        Some((low, high)) => Some((low.min(v), high.max(v))),
+    })
 }
 
 #[cfg(test)]
@@ -174,23 +158,14 @@ mod tests {
 
     #[test]
     fn steps_are_one_two_or_five() {
-        for (rough, step) in [
-            (0.013, 0.02),
-            (0.2, 0.2),
-            (3.0, 5.0),
-            (7.0, 10.0),
-            (1.0, 1.0),
-        ] {
+        for (rough, step) in [(0.013, 0.02), (0.2, 0.2), (3.0, 5.0), (7.0, 10.0), (1.0, 1.0)] {
             assert!((nice_step(rough) - step).abs() < 1e-12, "{rough}");
         }
     }
 
     #[test]
     fn ends_at_ticks_and_covers_the_values() {
-        assert_eq!(
-            labels(&[0.912, 0.947], 4),
-            ["0.91", "0.92", "0.93", "0.94", "0.95"]
-        );
+        assert_eq!(labels(&[0.912, 0.947], 4), ["0.91", "0.92", "0.93", "0.94", "0.95"]);
         assert_eq!(labels(&[-3.0, 4.0], 4), ["−4", "−2", "0", "2", "4"]);
         let scale = Scale::new([0.912, 0.947].into_iter(), (100.0, 0.0), 4);
         let place = scale.place(0.912).unwrap();
@@ -199,10 +174,7 @@ mod tests {
 
     #[test]
     fn more_than_three_decades_are_logarithmic() {
-        assert_eq!(
-            labels(&[0.002, 5.0], 4),
-            ["10⁻³", "10⁻²", "10⁻¹", "1", "10"]
-        );
+        assert_eq!(labels(&[0.002, 5.0], 4), ["10⁻³", "10⁻²", "10⁻¹", "1", "10"]);
         let scale = Scale::new([0.002, 5.0].into_iter(), (0.0, 100.0), 4);
         assert!(scale.is_log() && scale.place(0.0).is_none() && scale.place(-1.0).is_none());
         assert!(!Scale::new([0.0, 5000.0].into_iter(), (0.0, 1.0), 4).is_log());
@@ -212,13 +184,7 @@ mod tests {
     fn one_value_or_none_still_makes_an_axis() {
         assert!(labels(&[0.5], 4).len() >= 2);
         assert!(labels(&[f64::NAN], 4).len() >= 2);
-        assert_eq!(
-            Scale::new([0.0].into_iter(), (0.0, 10.0), 4).place(0.0),
-            Some(5.0)
-        );
-        assert_eq!(
-            Scale::new([1.0].into_iter(), (0.0, 10.0), 4).place(f64::NAN),
-            None
-        );
+        assert_eq!(Scale::new([0.0].into_iter(), (0.0, 10.0), 4).place(0.0), Some(5.0));
+        assert_eq!(Scale::new([1.0].into_iter(), (0.0, 10.0), 4).place(f64::NAN), None);
     }
 }

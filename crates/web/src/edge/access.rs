@@ -23,10 +23,7 @@ pub(super) async fn log(State(site): State<Shared>, mut request: Request, next: 
     let method = request.method().clone();
     // The query is left out: later parts of the site put tokens there.
     let path = request.uri().path().to_owned();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map(|p| p.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().map(|p| p.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".into());
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).await;

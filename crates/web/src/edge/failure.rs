@@ -21,11 +21,7 @@ const RETRY_SECONDS: &str = "20";
 
 pub(super) async fn render(request: Request, next: Next) -> Response {
     let as_json = wants_json(request.uri().path(), request.headers());
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(|id| id.0.clone())
-        .unwrap_or_default();
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -40,41 +36,27 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     if let Some(cause) = error.source() {
         tracing::error!(request_id = id, cause = chain(cause), "a request failed");
     }
-    let mut page = if as_json {
-        json(&error)
-    } else {
-        html(&error, &id)
-    };
+    let mut page = if as_json { json(&error) } else { html(&error, &id) };
     *page.status_mut() = status;
     // Which methods are allowed is part of the answer to one that is not.
     if let Some(allow) = response.headers().get(ALLOW) {
         page.headers_mut().insert(ALLOW, allow.clone());
     }
-    if matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    ) {
-        page.headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        page.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
     }
     page
 }
 
 /// JSON was asked for by the address, or by a header that would rather not have a page.
 fn wants_json(path: &str, headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(ACCEPT)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
+    let accept = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let named = accept.contains("application/json") && !accept.contains("text/html");
     named || path.starts_with("/api/") || path.ends_with(".json")
 }
 
 fn is_complete(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     kind.starts_with("application/json") || kind.starts_with("text/html")
 }
 
@@ -116,9 +98,7 @@ fn html(error: &Error, id: &str) -> Response {
             }
         }
     };
-    Page::new(title, Nav::Elsewhere, body)
-        .render()
-        .into_response()
+    Page::new(title, Nav::Elsewhere, body).render().into_response()
 }
 
 #[cfg(test)]
@@ -135,10 +115,7 @@ mod tests {
         assert!(wants_json("/api/runs/x", &HeaderMap::new()));
         assert!(wants_json("/runs/x/record.json", &accept("*/*")));
         assert!(wants_json("/runs/x", &accept("application/json")));
-        assert!(!wants_json(
-            "/runs/x",
-            &accept("text/html,application/json;q=0.9")
-        ));
+        assert!(!wants_json("/runs/x", &accept("text/html,application/json;q=0.9")));
         assert!(!wants_json("/runs/x", &HeaderMap::new()));
     }
 }

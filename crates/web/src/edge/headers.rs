@@ -21,10 +21,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
     // `no-referrer` would make browsers send `Origin: null` with the site's own forms, which the
     // protection against cross-site requests would then have to refuse.
     (REFERRER_POLICY, "same-origin"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
 pub(super) async fn add(request: Request, next: Next) -> Response {
@@ -34,8 +31,6 @@ pub(super) async fn add(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // A page may be kept but is asked for again: verdicts and runs change.
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-cache"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     response
 }

@@ -11,9 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Upper ends of the latency classes, in seconds: a page is meant to take at most 5 ms.
-const CLASSES: [f64; 11] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
-];
+const CLASSES: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// Methods that have a name of their own in the counters; a client can send any word.
 const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
@@ -65,40 +63,18 @@ impl Metrics {
             Unit::Seconds,
             Family::clone(&latency),
         );
-        registry.register(
-            "runs",
-            "The newest 1000 runs by state",
-            Family::clone(&runs),
-        );
+        registry.register("runs", "The newest 1000 runs by state", Family::clone(&runs));
         registry.register("live_streams", "Open live streams", Gauge::clone(&streams));
-        Self {
-            registry,
-            requests,
-            latency,
-            runs,
-            streams,
-        }
+        Self { registry, requests, latency, runs, streams }
     }
 
     /// Counts a request.
     pub(crate) fn request(&self, route: &str, method: &Method, status: u16, latency: Duration) {
-        let method = if METHODS.contains(method) {
-            method.as_str()
-        } else {
-            "other"
-        };
-        let labels = RequestLabels {
-            route: route.into(),
-            method: method.into(),
-            status,
-        };
+        let method = if METHODS.contains(method) { method.as_str() } else { "other" };
+        let labels = RequestLabels { route: route.into(), method: method.into(), status };
         self.requests.get_or_create(&labels).inc();
-        let labels = RouteLabels {
-            route: route.into(),
-        };
-        self.latency
-            .get_or_create(&labels)
-            .observe(latency.as_secs_f64());
+        let labels = RouteLabels { route: route.into() };
+        self.latency.get_or_create(&labels).observe(latency.as_secs_f64());
     }
 
     /// States how many runs are in a state.

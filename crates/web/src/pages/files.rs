@@ -25,11 +25,7 @@ pub(super) fn router() -> Router<Shared> {
 
 async fn asset(Path(name): Path<String>) -> Result<Response> {
     let asset = assets::find(&name).ok_or(Error::NotFound { what: "file", name })?;
-    Ok((
-        [(CONTENT_TYPE, asset.mime), (CACHE_CONTROL, FOR_GOOD)],
-        asset.text,
-    )
-        .into_response())
+    Ok(([(CONTENT_TYPE, asset.mime), (CACHE_CONTROL, FOR_GOOD)], asset.text).into_response())
 }
 
 async fn favicon() -> Response {

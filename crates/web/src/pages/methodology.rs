@@ -113,15 +113,9 @@ fn checks() -> Markup {
     let (by, unit) = (1.0, MarginUnit::StandardErrors);
     let examples = [
         Test::Higher { by, unit },
-        Test::NotHigher {
-            slack: 0.01,
-            unit: MarginUnit::Relative,
-        },
+        Test::NotHigher { slack: 0.01, unit: MarginUnit::Relative },
         Test::AtLeast { limit: 0.9 },
-        Test::Within {
-            low: 0.85,
-            high: 1.15,
-        },
+        Test::Within { low: 0.85, high: 1.15 },
     ];
     html! {
         h2 #checks { "Checks, margins, levels" }

@@ -15,9 +15,7 @@ use crate::site::Shared;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/healthz", get(health))
-        .route("/metrics", get(metrics))
+    Router::new().route("/healthz", get(health)).route("/metrics", get(metrics))
 }
 
 /// Answers 503 if the database does not.
@@ -37,11 +35,7 @@ async fn metrics(State(site): State<Shared>) -> Result<Response> {
     for (state, count) in super::runs::counts(&site).await? {
         site.metrics.runs(state, count);
     }
-    let open = site
-        .settings
-        .max_streams
-        .saturating_sub(site.streams.available_permits());
-    site.metrics
-        .streams(i64::try_from(open).unwrap_or(i64::MAX));
+    let open = site.settings.max_streams.saturating_sub(site.streams.available_permits());
+    site.metrics.streams(i64::try_from(open).unwrap_or(i64::MAX));
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], site.metrics.text()).into_response())
 }

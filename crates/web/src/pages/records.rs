@@ -18,27 +18,17 @@ pub(super) fn router() -> Router<Shared> {
 }
 
 async fn newest(State(site): State<Shared>, Path(id): Path<String>) -> Result<Json<Record>> {
-    let paper = site
-        .catalog
-        .paper(&id)
-        .await?
-        .ok_or_else(|| Error::no_paper(&id))?;
+    let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
     let record = match &paper.slug {
         Some(slug) => site.catalog.latest_record(slug).await?,
         None => None,
     };
-    record.map(Json).ok_or(Error::NotFound {
-        what: "record of paper",
-        name: id,
-    })
+    record.map(Json).ok_or(Error::NotFound { what: "record of paper", name: id })
 }
 
 async fn of_run(State(site): State<Shared>, Path(run): Path<String>) -> Result<Json<Record>> {
     let record = site.catalog.record(&run).await?;
-    record.map(Json).ok_or(Error::NotFound {
-        what: "record of run",
-        name: run,
-    })
+    record.map(Json).ok_or(Error::NotFound { what: "record of run", name: run })
 }
 
 async fn schema() -> Result<Response> {

@@ -14,9 +14,7 @@ use crate::site::{Shared, Site};
 use crate::view::{Nav, Page, badge, link};
 
 pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/studies", get(page))
-        .route("/api/studies", get(api))
+    Router::new().route("/studies", get(page)).route("/api/studies", get(api))
 }
 
 /// The papers of the library that are in the catalogue, each with what the catalogue knows of it.
@@ -32,10 +30,7 @@ async fn shelf(site: &Site) -> Result<Vec<(&Entry, Paper)>> {
 
 async fn page(State(site): State<Shared>) -> Result<Markup> {
     let shelf = shelf(&site).await?;
-    let run = shelf
-        .iter()
-        .filter(|(entry, _)| entry.study.is_some())
-        .count();
+    let run = shelf.iter().filter(|(entry, _)| entry.study.is_some()).count();
     let body = html! {
         h1 { "Studies" }
         p.lead {
@@ -100,10 +95,7 @@ async fn api(State(site): State<Shared>) -> Result<Json<Vec<Study>>> {
             runs: entry.study.is_some(),
             claims: manifest.claims.len(),
             reconstructed: manifest.study.as_ref().is_some_and(|s| s.reconstructed),
-            record_url: paper
-                .verdicts
-                .is_some()
-                .then(|| format!("{url}/record.json")),
+            record_url: paper.verdicts.is_some().then(|| format!("{url}/record.json")),
             verdicts: paper.verdicts,
             paper: paper.id,
             url,

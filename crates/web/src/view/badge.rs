@@ -44,9 +44,7 @@ fn counted(counts: &VerdictCounts) -> Markup {
 /// One small square per claim, in the order of the outcomes.
 fn segments(counts: &VerdictCounts) -> Markup {
     let total = counts.total();
-    let squares = each(counts)
-        .into_iter()
-        .flat_map(|(o, n)| std::iter::repeat_n(o, n as usize));
+    let squares = each(counts).into_iter().flat_map(|(o, n)| std::iter::repeat_n(o, n as usize));
     html! {
         @if (2..=12).contains(&total) {
             svg.segments viewBox={ "0 0 " (total * 8 - 2) " 8" } width=(total * 8 - 2) height="8"
@@ -62,9 +60,7 @@ fn segments(counts: &VerdictCounts) -> Markup {
 /// `2 reproduced, 1 partly`.
 pub(crate) fn breakdown(counts: &VerdictCounts) -> String {
     let some = each(counts).into_iter().filter(|(_, n)| *n > 0);
-    some.map(|(o, n)| format!("{n} {}", o.label()))
-        .collect::<Vec<_>>()
-        .join(", ")
+    some.map(|(o, n)| format!("{n} {}", o.label())).collect::<Vec<_>>().join(", ")
 }
 
 /// How many claims have each outcome.
@@ -120,12 +116,7 @@ mod tests {
 
     fn counts(n: [u32; 4]) -> VerdictCounts {
         let [reproduced, partly, not_at_this_scale, not_tested] = n;
-        VerdictCounts {
-            reproduced,
-            partly,
-            not_at_this_scale,
-            not_tested,
-        }
+        VerdictCounts { reproduced, partly, not_at_this_scale, not_tested }
     }
 
     #[test]
@@ -140,17 +131,9 @@ mod tests {
     fn a_paper_has_one_badge_of_three_kinds() {
         let some = counts([3, 0, 1, 0]);
         assert!(paper(Some(&some), true).0.contains("3/4 claims reproduced"));
-        assert!(
-            paper(Some(&some), true)
-                .0
-                .contains("3 reproduced, 1 not at this scale")
-        );
+        assert!(paper(Some(&some), true).0.contains("3 reproduced, 1 not at this scale"));
         assert!(paper(None, true).0.contains("runs here"));
         assert!(paper(None, false).0.contains("not run yet"));
-        assert!(
-            paper(Some(&counts([0; 4])), false)
-                .0
-                .contains("not run yet")
-        );
+        assert!(paper(Some(&counts([0; 4])), false).0.contains("not run yet"));
     }
 }

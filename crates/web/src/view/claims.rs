@@ -148,11 +148,7 @@ pub(crate) fn sentence(text: &str) -> String {
     let Some(first) = chars.next() else {
         return String::new();
     };
-    let stop = if text.ends_with(['.', '!', '?', ':']) {
-        ""
-    } else {
-        "."
-    };
+    let stop = if text.ends_with(['.', '!', '?', ':']) { "" } else { "." };
     format!("{}{}{stop}", first.to_uppercase(), chars.as_str())
 }
 
@@ -162,10 +158,7 @@ mod tests {
 
     #[test]
     fn reasons_become_sentences() {
-        assert_eq!(
-            sentence("one seed: only the sign"),
-            "One seed: only the sign."
-        );
+        assert_eq!(sentence("one seed: only the sign"), "One seed: only the sign.");
         assert_eq!(sentence("Needs a GPU."), "Needs a GPU.");
         assert_eq!(sentence(""), "");
     }

@@ -28,16 +28,8 @@ pub(crate) fn span(period: &Period) -> Option<String> {
     let (Period::Week { .. }, Some((first, last))) = (period, period.range()) else {
         return None;
     };
-    let end = if first.month() == last.month() {
-        "%-d"
-    } else {
-        "%b %-d"
-    };
-    Some(format!(
-        "{} – {}",
-        first.strftime("%b %-d"),
-        last.strftime(end)
-    ))
+    let end = if first.month() == last.month() { "%-d" } else { "%b %-d" };
+    Some(format!("{} – {}", first.strftime("%b %-d"), last.strftime(end)))
 }
 
 /// A moment, to the minute, in UTC.
@@ -76,28 +68,15 @@ mod tests {
         assert_eq!(published("2023-01"), "January 2023");
         assert_eq!(published("2023"), "2023");
         assert_eq!(published("long ago"), "long ago");
-        assert!(
-            started("2025-09-09T10:00:00.123456Z")
-                .0
-                .contains("2025-09-09 10:00 UTC")
-        );
+        assert!(started("2025-09-09T10:00:00.123456Z").0.contains("2025-09-09 10:00 UTC"));
         assert_eq!(started("?").0, "?");
     }
 
     #[test]
     fn periods_in_words() {
-        let week = Period::Week {
-            year: 2025,
-            week: 37,
-        };
+        let week = Period::Week { year: 2025, week: 37 };
         assert_eq!(period(&week), "Week 37, 2025");
         assert_eq!(span(&week).as_deref(), Some("Sep 8 – 14"));
-        assert_eq!(
-            period(&Period::Month {
-                year: 2025,
-                month: 9
-            }),
-            "September 2025"
-        );
+        assert_eq!(period(&Period::Month { year: 2025, month: 9 }), "September 2025");
     }
 }

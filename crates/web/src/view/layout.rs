@@ -35,12 +35,7 @@ pub(crate) struct Page<'a> {
 impl<'a> Page<'a> {
     /// A page with nothing special in its head.
     pub(crate) fn new(title: &'a str, nav: Nav, body: Markup) -> Self {
-        Self {
-            title,
-            nav,
-            head: html! {},
-            body,
-        }
+        Self { title, nav, head: html! {}, body }
     }
 
     /// Adds to the head.

@@ -31,17 +31,12 @@ pub(crate) fn run(id: &str) -> String {
 /// bring their own and `javascript:` is an address too.
 pub(crate) fn outside(url: &str) -> Option<&str> {
     let scheme = url.split_once("://")?.0;
-    ["http", "https"]
-        .iter()
-        .any(|s| scheme.eq_ignore_ascii_case(s))
-        .then_some(url)
+    ["http", "https"].iter().any(|s| scheme.eq_ignore_ascii_case(s)).then_some(url)
 }
 
 /// A name for `id` attributes: letters, digits and hyphens only.
 pub(crate) fn anchor(text: &str) -> String {
-    let dashed = text
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let dashed = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     dashed.collect::<String>().to_ascii_lowercase()
 }
 
@@ -58,16 +53,8 @@ mod tests {
 
     #[test]
     fn only_web_addresses_become_links() {
-        assert_eq!(
-            outside("https://example.org/x"),
-            Some("https://example.org/x")
-        );
-        for bad in [
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "javascript://x%0aalert(1)",
-            "",
-        ] {
+        assert_eq!(outside("https://example.org/x"), Some("https://example.org/x"));
+        for bad in ["javascript:alert(1)", "data:text/html,x", "javascript://x%0aalert(1)", ""] {
             assert_eq!(outside(bad), None, "{bad}");
         }
     }

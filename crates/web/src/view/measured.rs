@@ -96,9 +96,7 @@ impl<'a> Measured<'a> {
         let counts: BTreeSet<usize> = rows.iter().map(|r| r.values.len()).collect();
         let same_n = counts.len() == 1;
         let cell = |method: &str, metric: &MetricSpec| {
-            let row = rows
-                .iter()
-                .find(|r| r.method == method && r.metric == metric.name);
+            let row = rows.iter().find(|r| r.method == method && r.metric == metric.name);
             row.map(|r| Stat::of(&r.values))
         };
         html! {
@@ -311,11 +309,7 @@ mod tests {
         let rows = [row(0.2), row(0.7), row(f64::NAN)];
         let rows: Vec<&Row> = rows.iter().collect();
         let best = |better, value| {
-            is_best(
-                &MetricSpec::new("x", "", better, ""),
-                Stat::exact(value),
-                &rows,
-            )
+            is_best(&MetricSpec::new("x", "", better, ""), Stat::exact(value), &rows)
         };
         assert!(best(Better::Higher, 0.7) && !best(Better::Higher, 0.2));
         assert!(best(Better::Lower, 0.2) && !best(Better::Lower, f64::NAN));

@@ -44,11 +44,7 @@ pub(crate) fn facts(record: &Record) -> Markup {
 }
 
 fn seeds(seeds: &[u64]) -> String {
-    seeds
-        .iter()
-        .map(u64::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// All records of a study, newest first.

@@ -21,30 +21,12 @@ fn pretty(svg: &str) -> String {
 fn a_line_chart_with_two_seeds_a_gap_and_a_log_scale() {
     let series = SeriesSpec::new("train/loss", "nats", "update", "cross-entropy & <more>");
     let curves = [
-        curve(
-            "MLP",
-            0,
-            &[Some(9.0), Some(0.9), None, Some(0.009), Some(0.002)],
-        ),
-        curve(
-            "MLP",
-            1,
-            &[Some(7.0), Some(0.5), Some(0.1), Some(0.005), Some(0.001)],
-        ),
-        curve(
-            "linear",
-            0,
-            &[Some(8.0), Some(4.0), Some(2.0), Some(f64::NAN), Some(1.0)],
-        ),
+        curve("MLP", 0, &[Some(9.0), Some(0.9), None, Some(0.009), Some(0.002)]),
+        curve("MLP", 1, &[Some(7.0), Some(0.5), Some(0.1), Some(0.005), Some(0.001)]),
+        curve("linear", 0, &[Some(8.0), Some(4.0), Some(2.0), Some(f64::NAN), Some(1.0)]),
     ];
     let palette = Palette::new(["MLP", "linear"].map(String::from));
-    let chart = lines(
-        "loss",
-        &series,
-        "digits",
-        &curves.iter().collect::<Vec<_>>(),
-        &palette,
-    );
+    let chart = lines("loss", &series, "digits", &curves.iter().collect::<Vec<_>>(), &palette);
     insta::assert_snapshot!("line-chart", pretty(&chart.into_string()));
 }
 
@@ -58,18 +40,8 @@ fn a_bar_chart_with_whiskers_and_seeds() {
         seeds: (0..values.len() as u64).collect(),
         values: values.to_vec(),
     };
-    let rows = [
-        row("MLP", &[97.0, 96.0, 98.5]),
-        row("linear", &[40.0, 44.0]),
-        row("<none>", &[]),
-    ];
+    let rows = [row("MLP", &[97.0, 96.0, 98.5]), row("linear", &[40.0, 44.0]), row("<none>", &[])];
     let palette = Palette::new(["MLP", "linear"].map(String::from));
-    let chart = bars(
-        "acc",
-        &metric,
-        "digits",
-        &rows.iter().collect::<Vec<_>>(),
-        &palette,
-    );
+    let chart = bars("acc", &metric, "digits", &rows.iter().collect::<Vec<_>>(), &palette);
     insta::assert_snapshot!("bar-chart", pretty(&chart.into_string()));
 }

@@ -20,12 +20,7 @@ pub const HOSTILE: &str = "9909.66666";
 
 const DIMENSIONS: usize = 20;
 const SETTINGS: [(&str, f64); 2] = [("condition 10", 10.0), ("condition 300", 300.0)];
-const METHODS: [&str; 4] = [
-    "heavy ball",
-    "gradient descent",
-    "Nesterov",
-    "step too large",
-];
+const METHODS: [&str; 4] = ["heavy ball", "gradient descent", "Nesterov", "step too large"];
 
 /// Gradient descent with and without momentum on a random quadratic.
 struct HeavyBall;
@@ -41,12 +36,7 @@ impl Study for HeavyBall {
     fn metrics(&self) -> Vec<MetricSpec> {
         vec![
             MetricSpec::new("test/distance", "", Better::Lower, "distance at the end"),
-            MetricSpec::new(
-                "cost/steps",
-                "steps",
-                Better::Lower,
-                "steps to a distance of 0.1",
-            ),
+            MetricSpec::new("cost/steps", "steps", Better::Lower, "steps to a distance of 0.1"),
         ]
     }
 
@@ -67,11 +57,7 @@ impl Study for HeavyBall {
                 chosen,
             });
         }
-        let steps = if run.profile() == Profile::Quick {
-            60
-        } else {
-            240
-        };
+        let steps = if run.profile() == Profile::Quick { 60 } else { 240 };
         let mut jobs = Vec::new();
         for (setting, condition) in SETTINGS {
             for method in METHODS {
@@ -88,10 +74,7 @@ impl Study for HeavyBall {
         let stat = |method, metric| results.stat(SETTINGS[1].0, method, metric);
         let (ours, plain) = (METHODS[0], METHODS[1]);
         let distance = "test/distance";
-        let pair = (
-            (ours, stat(ours, distance)?),
-            (plain, stat(plain, distance)?),
-        );
+        let pair = ((ours, stat(ours, distance)?), (plain, stat(plain, distance)?));
         judge.compare("C1", "nearer", pair.0, pair.1)?;
         judge.limit("C1", "near", (ours, stat(ours, distance)?))?;
         let nesterov = (METHODS[2], stat(METHODS[2], distance)?);
@@ -109,21 +92,9 @@ fn descend(arm: &Arm<'_, f64>, steps: u64) -> Result<()> {
     let mut x: Vec<f64> = (0..DIMENSIONS).map(|_| uniform(rng.next_u32())).collect();
     let mut velocity = [0.0; DIMENSIONS];
     let eigenvalue = |i: usize| condition.powf(i as f64 / (DIMENSIONS - 1) as f64) / condition;
-    let rate = if arm.method() == "step too large" {
-        2.05
-    } else {
-        1.0
-    };
-    let momentum = if arm.method() == "gradient descent" {
-        0.0
-    } else {
-        0.8
-    };
-    let ahead = if arm.method() == "Nesterov" {
-        momentum
-    } else {
-        0.0
-    };
+    let rate = if arm.method() == "step too large" { 2.05 } else { 1.0 };
+    let momentum = if arm.method() == "gradient descent" { 0.0 } else { 0.8 };
+    let ahead = if arm.method() == "Nesterov" { momentum } else { 0.0 };
     let mut needed = None;
     for step in 1..=steps {
         arm.step()?;
@@ -252,34 +223,19 @@ const CODE: &str = "//! A study's source, shown on its page.\n\nfn main() {\n   
 fn entry(text: &str, study: Option<Box<dyn Study>>) -> Entry {
     let manifest = Manifest::parse(text, "demo").expect("the demo's paper.toml");
     let path = "crates/studies/src/heavy_ball/mod.rs";
-    let sources = if study.is_some() {
-        vec![Source { path, text: CODE }]
-    } else {
-        Vec::new()
-    };
-    Entry {
-        manifest,
-        study,
-        record: None,
-        sources,
-    }
+    let sources = if study.is_some() { vec![Source { path, text: CODE }] } else { Vec::new() };
+    Entry { manifest, study, record: None, sources }
 }
 
 /// The library.
 pub fn library() -> Arc<Library> {
-    Arc::new(Library::new(vec![
-        entry(PAPER, Some(Box::new(HeavyBall))),
-        entry(UNRUN, None),
-    ]))
+    Arc::new(Library::new(vec![entry(PAPER, Some(Box::new(HeavyBall))), entry(UNRUN, None)]))
 }
 
 /// The library's papers and one more, whose every field tries to break out of the page.
 pub fn papers(library: &Library) -> Vec<NewPaper> {
-    let mut papers: Vec<NewPaper> = library
-        .entries()
-        .iter()
-        .map(|e| NewPaper::from_manifest(&e.manifest))
-        .collect();
+    let mut papers: Vec<NewPaper> =
+        library.entries().iter().map(|e| NewPaper::from_manifest(&e.manifest)).collect();
     papers.push(NewPaper {
         id: HOSTILE.into(),
         slug: None,

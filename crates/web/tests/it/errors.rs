@@ -16,19 +16,13 @@ async fn by_what_was_asked_for() {
     let json = site.get_as("/nowhere", "application/json").await;
     assert_eq!(json.status, StatusCode::NOT_FOUND);
     assert_eq!(json.header("content-type"), "application/json");
-    assert_eq!(
-        json.json()["error"]["message"],
-        "There is no such page here."
-    );
+    assert_eq!(json.json()["error"]["message"], "There is no such page here.");
 }
 
 #[tokio::test]
 async fn what_was_asked_for_is_quoted_as_text() {
     let site = TestSite::new().await;
-    for path in [
-        "/papers/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
-        "/?sort=%3Cscript%3E",
-    ] {
+    for path in ["/papers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/?sort=%3Cscript%3E"] {
         let answer = site.get(path).await;
         html::check(path, &answer.body);
         assert!(answer.body.contains("`&lt;script&gt;"), "{path}");
@@ -55,19 +49,13 @@ async fn causes_are_logged_and_not_shown() {
     for word in ["database", "sqlite", "pool", "closed"] {
         assert!(!body.contains(word), "{word}");
     }
-    assert!(
-        answer.body.contains(answer.header("x-request-id")),
-        "to be told to whoever runs it"
-    );
+    assert!(answer.body.contains(answer.header("x-request-id")), "to be told to whoever runs it");
 }
 
 #[tokio::test]
 async fn an_unknown_method_is_answered_with_a_page() {
     let site = TestSite::new().await;
-    let request = Request::builder()
-        .method("DELETE")
-        .uri("/runs")
-        .header("host", "x");
+    let request = Request::builder().method("DELETE").uri("/runs").header("host", "x");
     let answer = site.ask(request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
     html::check("405", &answer.body);

@@ -28,9 +28,7 @@ impl Element {
 pub fn elements(html: &str) -> Vec<Element> {
     let mut found = Vec::new();
     let mut open: Vec<String> = Vec::new();
-    let mut rest = html
-        .strip_prefix("<!DOCTYPE html>")
-        .expect("a document type");
+    let mut rest = html.strip_prefix("<!DOCTYPE html>").expect("a document type");
     while let Some(at) = rest.find('<') {
         rest = &rest[at + 1..];
         let end = rest.find('>').expect("a tag that ends");
@@ -41,10 +39,7 @@ pub fn elements(html: &str) -> Vec<Element> {
             continue;
         }
         let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
-        assert!(
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()),
-            "<{tag}>"
-        );
+        assert!(!name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()), "<{tag}>");
         found.push(Element {
             name: name.to_owned(),
             attributes: parse_attributes(attributes),
@@ -74,10 +69,7 @@ fn parse_attributes(mut text: &str) -> BTreeMap<String, String> {
             value = String::new();
             text = &text[end..];
         }
-        assert!(
-            attributes.insert(name.clone(), value).is_none(),
-            "attribute `{name}` twice"
-        );
+        assert!(attributes.insert(name.clone(), value).is_none(), "attribute `{name}` twice");
     }
     attributes
 }
@@ -99,11 +91,7 @@ pub fn check(path: &str, html: &str) {
     }
     assert_eq!(elements[0].get("lang"), "en", "{path}");
     let mut ids = BTreeSet::new();
-    for id in elements
-        .iter()
-        .map(|e| e.get("id"))
-        .filter(|id| !id.is_empty())
-    {
+    for id in elements.iter().map(|e| e.get("id")).filter(|id| !id.is_empty()) {
         assert!(ids.insert(id), "{path}: id `{id}` twice");
     }
     let mut level = 1;
@@ -111,34 +99,21 @@ pub fn check(path: &str, html: &str) {
         inline(path, element);
         for name in ["aria-labelledby", "aria-describedby"] {
             for id in element.get(name).split_whitespace() {
-                assert!(
-                    ids.contains(id),
-                    "{path}: {name} names `{id}`, which is not there"
-                );
+                assert!(ids.contains(id), "{path}: {name} names `{id}`, which is not there");
             }
         }
         if let Some(id) = element.get("href").strip_prefix('#') {
-            assert!(
-                ids.contains(id),
-                "{path}: a link to `#{id}`, which is not there"
-            );
+            assert!(ids.contains(id), "{path}: a link to `#{id}`, which is not there");
         }
         if element.name == "svg" && element.get("role") != "img" {
             assert_eq!(element.get("aria-hidden"), "true", "{path}: {element:?}");
         }
-        if let Some(digit) = element
-            .name
-            .strip_prefix('h')
-            .and_then(|d| d.parse::<u32>().ok())
-        {
+        if let Some(digit) = element.name.strip_prefix('h').and_then(|d| d.parse::<u32>().ok()) {
             assert!(digit <= level + 1, "{path}: <h{digit}> after <h{level}>");
             level = digit;
         }
         if element.name == "th" {
-            assert!(
-                !element.get("scope").is_empty(),
-                "{path}: <th> without scope"
-            );
+            assert!(!element.get("scope").is_empty(), "{path}: <th> without scope");
         }
     }
 }
@@ -146,35 +121,23 @@ pub fn check(path: &str, html: &str) {
 /// No inline script, no inline style, no address that is a script.
 fn inline(path: &str, element: &Element) {
     for name in element.attributes.keys() {
-        assert!(
-            name != "style" && !name.starts_with("on"),
-            "{path}: {element:?}"
-        );
+        assert!(name != "style" && !name.starts_with("on"), "{path}: {element:?}");
     }
     assert_ne!(element.name, "style", "{path}");
     if element.name == "script" {
-        assert!(
-            element.get("src").starts_with("/assets/"),
-            "{path}: {element:?}"
-        );
+        assert!(element.get("src").starts_with("/assets/"), "{path}: {element:?}");
     }
     for name in ["href", "src", "action"] {
         let address = element.get(name);
-        let fine = ["/", "#", "https://", "http://"]
-            .iter()
-            .any(|p| address.starts_with(p));
+        let fine = ["/", "#", "https://", "http://"].iter().any(|p| address.starts_with(p));
         assert!(address.is_empty() || fine, "{path}: {element:?}");
     }
 }
 
 /// The addresses within the site to which a page leads.
 pub fn links(html: &str) -> Vec<String> {
-    let of = elements(html)
-        .into_iter()
-        .filter(|e| e.name == "a" || e.name == "link");
-    let hrefs = of
-        .map(|e| e.get("href").to_owned())
-        .filter(|href| href.starts_with('/'));
+    let of = elements(html).into_iter().filter(|e| e.name == "a" || e.name == "link");
+    let hrefs = of.map(|e| e.get("href").to_owned()).filter(|href| href.starts_with('/'));
     hrefs.map(|href| href.replace("&amp;", "&")).collect()
 }
 

@@ -12,20 +12,14 @@ use crate::{demo, html};
 fn ids(page: &str) -> Vec<String> {
     let of = html::elements(page).into_iter();
     let titles = of.filter(|e| e.name == "a" && e.parents.last().is_some_and(|p| p == "h2"));
-    titles
-        .map(|e| e.get("href").replace("/papers/", ""))
-        .collect()
+    titles.map(|e| e.get("href").replace("/papers/", "")).collect()
 }
 
 #[tokio::test]
 async fn the_front_page_is_the_newest_list() {
     let site = TestSite::new().await.with_record().await;
     let page = site.page("/").await;
-    for text in [
-        "Get trending papers in your email inbox!",
-        "Subscribe",
-        "Daily Papers",
-    ] {
+    for text in ["Get trending papers in your email inbox!", "Subscribe", "Daily Papers"] {
         assert!(page.contains(text), "{text}");
     }
     assert_eq!(ids(&page), [demo::ID, demo::HOSTILE]);
@@ -80,10 +74,7 @@ async fn title_order_is_from_a_to_z() {
 async fn wrong_parameters_say_what_would_be_right() {
     let site = TestSite::new().await;
     for (path, right) in [
-        (
-            "/?sort=best",
-            "`date`, `votes`, `trending`, `comments`, `verdict` or `title`",
-        ),
+        ("/?sort=best", "`date`, `votes`, `trending`, `comments`, `verdict` or `title`"),
         ("/papers/all?page=0", "a number from 1"),
         ("/papers/all?page=x", "a number from 1"),
         ("/papers/date/2025-W37", "a day such as `2025-09-09`"),
@@ -98,11 +89,7 @@ async fn wrong_parameters_say_what_would_be_right() {
     }
     let beyond = site.get("/papers/all?page=9").await;
     assert_eq!(beyond.status, StatusCode::NOT_FOUND);
-    assert!(
-        beyond
-            .body
-            .contains("This list ends with page 1; there is no page 9.")
-    );
+    assert!(beyond.body.contains("This list ends with page 1; there is no page 9."));
 }
 
 #[tokio::test]
@@ -132,9 +119,6 @@ async fn weeks_and_months_hold_the_days_within_them() {
     assert_eq!(ids(&month).len(), 3);
     let day = site.page("/papers/date/2025-09-08").await;
     assert_eq!(ids(&day), ["soft-stop"]);
-    assert!(
-        day.contains("href=\"/papers/date/2025-09-09\""),
-        "the next day"
-    );
+    assert!(day.contains("href=\"/papers/date/2025-09-09\""), "the next day");
     assert_eq!(date(2025, 9, 8).iso_week_date().week(), 37);
 }

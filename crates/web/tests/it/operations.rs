@@ -13,10 +13,7 @@ use crate::site::{HOST, TestSite};
 async fn health_is_that_of_the_database() {
     let site = TestSite::new().await;
     let well = site.get("/healthz").await;
-    assert_eq!(
-        (well.status, &well.json()["status"]),
-        (StatusCode::OK, &"ok".into())
-    );
+    assert_eq!((well.status, &well.json()["status"]), (StatusCode::OK, &"ok".into()));
     site.catalog.close().await;
     let ill = site.get("/healthz").await;
     assert_eq!(ill.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -75,20 +72,12 @@ async fn one_line_per_request() {
     let lines = Lines::default();
     // For all threads: a subscriber of one thread misses events that another thread met first. Other
     // tests are logged too; the ids tell this one's requests from theirs.
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(lines.clone())
-        .json()
-        .finish();
+    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).json().finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let request = Request::get("/papers/all?sort=title&token=secret").header("host", HOST);
-    let request = request
-        .header("x-request-id", "proxy-17")
-        .body(Body::empty())
-        .unwrap();
+    let request = request.header("x-request-id", "proxy-17").body(Body::empty()).unwrap();
     assert_eq!(site.ask(request).await.header("x-request-id"), "proxy-17");
-    let forged = Request::get("/nowhere")
-        .header("x-request-id", "a b")
-        .body(Body::empty());
+    let forged = Request::get("/nowhere").header("x-request-id", "a b").body(Body::empty());
     let forged = site.ask(forged.unwrap()).await;
     let given = forged.header("x-request-id");
     assert_ne!(given, "a b");
@@ -97,22 +86,12 @@ async fn one_line_per_request() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .filter(|line: &serde_json::Value| line["target"] == "pressrun_web::access")
-        .filter(|line| {
-            ["proxy-17", given]
-                .iter()
-                .any(|id| line["fields"]["request_id"] == *id)
-        })
+        .filter(|line| ["proxy-17", given].iter().any(|id| line["fields"]["request_id"] == *id))
         .collect();
     assert_eq!(logged.len(), 2, "{text}");
     let first = &logged[0]["fields"];
-    assert_eq!(
-        (&first["method"], &first["status"]),
-        (&"GET".into(), &200.into())
-    );
-    assert_eq!(
-        (&first["path"], &first["request_id"]),
-        (&"/papers/all".into(), &"proxy-17".into())
-    );
+    assert_eq!((&first["method"], &first["status"]), (&"GET".into(), &200.into()));
+    assert_eq!((&first["path"], &first["request_id"]), (&"/papers/all".into(), &"proxy-17".into()));
     assert!(first["latency_ms"].as_f64().unwrap() > 0.0);
     assert_eq!(logged[1]["fields"]["status"], 404);
     assert!(!text.contains("secret"));
@@ -121,9 +100,7 @@ async fn one_line_per_request() {
 #[tokio::test]
 async fn text_is_compressed_for_who_can_read_it() {
     let site = TestSite::new().await;
-    let request = Request::get("/")
-        .header("host", HOST)
-        .header("accept-encoding", "gzip");
+    let request = Request::get("/").header("host", HOST).header("accept-encoding", "gzip");
     let answer = site.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.headers()["content-encoding"], "gzip");
     assert_eq!(site.get("/").await.header("content-encoding"), "");

@@ -11,10 +11,7 @@ use crate::site::TestSite;
 async fn every_link_leads_to_a_page_that_is_right() {
     let site = TestSite::new().await.with_record().await;
     let run = site.queued().await;
-    site.catalog
-        .claim("w", std::time::Duration::from_secs(60))
-        .await
-        .unwrap();
+    site.catalog.claim("w", std::time::Duration::from_secs(60)).await.unwrap();
     let mut waiting: VecDeque<String> = VecDeque::from(["/".to_owned()]);
     let mut pages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut anchors: Vec<(String, String, String)> = Vec::new();
@@ -40,10 +37,7 @@ async fn every_link_leads_to_a_page_that_is_right() {
         pages.insert(path, ids);
     }
     for (from, page, anchor) in anchors {
-        assert!(
-            pages[&page].contains(&anchor),
-            "{from} leads to {page}#{anchor}"
-        );
+        assert!(pages[&page].contains(&anchor), "{from} leads to {page}#{anchor}");
     }
     let run = format!("/runs/{}", run.id);
     for expected in [
@@ -72,10 +66,8 @@ async fn every_link_leads_to_a_page_that_is_right() {
 #[tokio::test]
 async fn the_methodology_explains_every_badge() {
     let page = TestSite::new().await.page("/methodology").await;
-    let ids: BTreeSet<String> = html::elements(&page)
-        .iter()
-        .map(|e| e.get("id").to_owned())
-        .collect();
+    let ids: BTreeSet<String> =
+        html::elements(&page).iter().map(|e| e.get("id").to_owned()).collect();
     for id in [
         "claims",
         "reproduced",
@@ -101,10 +93,7 @@ async fn the_methodology_explains_every_badge() {
 async fn subscribing_is_honest_about_what_there_is() {
     let page = TestSite::new().await.page("/subscribe").await;
     assert!(page.contains("is not set up yet"));
-    assert!(
-        !page.contains("<form"),
-        "a form that does nothing would be a lie"
-    );
+    assert!(!page.contains("<form"), "a form that does nothing would be a lie");
     assert!(page.contains("/papers/week/2025-W37"));
 }
 
@@ -116,8 +105,5 @@ async fn studies_as_a_table_and_as_json() {
     assert!(page.contains("1/4 claims reproduced"));
     let answer = site.get("/api/studies").await;
     assert_eq!(answer.header("content-type"), "application/json");
-    insta::assert_snapshot!(
-        "studies",
-        serde_json::to_string_pretty(&answer.json()).unwrap()
-    );
+    insta::assert_snapshot!("studies", serde_json::to_string_pretty(&answer.json()).unwrap());
 }

@@ -13,9 +13,7 @@ async fn a_paper_with_a_record() {
     let site = TestSite::new().await;
     let mut record = demo::record(&site.library, Profile::Full, "demo-full");
     // One chart of curves with five points each is enough to compare.
-    record
-        .curves
-        .retain(|c| c.series == "eval/distance" && c.setting == "condition 10");
+    record.curves.retain(|c| c.series == "eval/distance" && c.setting == "condition 10");
     record.curves.iter_mut().for_each(|c| c.points.truncate(5));
     site.catalog.add_record(&record).await.unwrap();
     let page = site.page("/papers/9909.00001").await;
@@ -26,30 +24,16 @@ async fn a_paper_with_a_record() {
 async fn a_verdict_shows_both_numbers_the_margin_and_the_rule() {
     let site = TestSite::new().await.with_record().await;
     let page = site.page("/papers/9909.00001").await;
-    let record = site
-        .catalog
-        .latest_record(demo::SLUG)
-        .await
-        .unwrap()
-        .unwrap();
+    let record = site.catalog.latest_record(demo::SLUG).await.unwrap().unwrap();
     assert_eq!(record.verdicts.len(), 4);
     for verdict in &record.verdicts {
         assert!(page.contains(&format!("id=\"{}\"", verdict.claim.to_lowercase())));
         assert!(page.contains(&format!("/methodology#{}", verdict.outcome.slug())));
         for c in &verdict.comparisons {
-            assert!(
-                page.contains(&c.measured_label) && page.contains(&c.rule),
-                "{c:?}"
-            );
+            assert!(page.contains(&c.measured_label) && page.contains(&c.rule), "{c:?}");
         }
     }
-    for text in [
-        "holds",
-        "does not hold",
-        "not finite",
-        "unconfirmed",
-        "Needs 512 machines.",
-    ] {
+    for text in ["holds", "does not hold", "not finite", "unconfirmed", "Needs 512 machines."] {
         assert!(page.contains(text), "{text}");
     }
 }
@@ -71,11 +55,7 @@ async fn the_slug_leads_to_the_id() {
     let answer = site.get("/papers/heavy-ball").await;
     assert_eq!(answer.status, StatusCode::PERMANENT_REDIRECT);
     assert_eq!(answer.header("location"), "/papers/9909.00001");
-    assert_eq!(
-        site.get("/papers/soft-stop").await.status,
-        StatusCode::OK,
-        "its slug is its id"
-    );
+    assert_eq!(site.get("/papers/soft-stop").await.status, StatusCode::OK, "its slug is its id");
     let missing = site.get("/papers/none").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     assert!(missing.body.contains("There is no paper `none` here."));
@@ -84,22 +64,11 @@ async fn the_slug_leads_to_the_id() {
 #[tokio::test]
 async fn an_id_with_a_slash_is_one_paper() {
     let site = TestSite::new().await;
-    let paper = NewPaper {
-        id: "cs/0112017".into(),
-        title: "An Old Paper".into(),
-        ..NewPaper::default()
-    };
+    let paper =
+        NewPaper { id: "cs/0112017".into(), title: "An Old Paper".into(), ..NewPaper::default() };
     site.catalog.upsert(&[paper]).await.unwrap();
-    assert!(
-        site.page("/papers/all")
-            .await
-            .contains("href=\"/papers/cs%2F0112017\"")
-    );
-    assert!(
-        site.page("/papers/cs%2F0112017")
-            .await
-            .contains("An Old Paper")
-    );
+    assert!(site.page("/papers/all").await.contains("href=\"/papers/cs%2F0112017\""));
+    assert!(site.page("/papers/cs%2F0112017").await.contains("An Old Paper"));
 }
 
 #[tokio::test]
@@ -107,25 +76,15 @@ async fn what_a_paper_says_of_itself_stays_text() {
     let site = TestSite::new().await;
     for path in ["/papers/9909.66666", "/", "/papers/all"] {
         let page = site.page(path).await;
-        assert!(
-            page.contains("&lt;script&gt;alert(&quot;title&quot;)&lt;/script&gt;"),
-            "{path}"
-        );
+        assert!(page.contains("&lt;script&gt;alert(&quot;title&quot;)&lt;/script&gt;"), "{path}");
         let elements = html::elements(&page);
         let hostile = |e: &&html::Element| ["img", "b", "i", "u", "em"].contains(&e.name.as_str());
         assert!(elements.iter().find(hostile).is_none(), "{path}");
-        assert_eq!(
-            elements.iter().filter(|e| e.name == "script").count(),
-            0,
-            "{path}"
-        );
+        assert_eq!(elements.iter().filter(|e| e.name == "script").count(), 0, "{path}");
         assert!(!page.contains("href=\"javascript"), "{path}");
     }
     let page = site.page("/papers/9909.66666").await;
-    assert!(
-        page.contains("The authors' code: javascript:alert(3)"),
-        "shown, but no link"
-    );
+    assert!(page.contains("The authors' code: javascript:alert(3)"), "shown, but no link");
 }
 
 #[tokio::test]
@@ -144,10 +103,7 @@ async fn pressing_run_queues_a_run() {
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     let runs = site.catalog.runs(None, 10).await.unwrap();
     assert_eq!(runs.len(), 1);
-    assert_eq!(
-        (runs[0].profile, runs[0].state),
-        (Profile::Full, RunState::Queued)
-    );
+    assert_eq!((runs[0].profile, runs[0].state), (Profile::Full, RunState::Queued));
     assert_eq!(answer.header("location"), format!("/runs/{}", runs[0].id));
     let page = site.page("/papers/9909.00001").await;
     assert!(page.contains("Recent runs") && page.contains(&runs[0].id));
@@ -169,22 +125,12 @@ async fn a_run_needs_a_profile_and_a_study() {
 
 #[tokio::test]
 async fn only_so_many_runs_wait_or_run_at_once() {
-    let site = TestSite::with_settings(Settings {
-        max_active_runs: 2,
-        ..settings()
-    })
-    .await;
+    let site = TestSite::with_settings(Settings { max_active_runs: 2, ..settings() }).await;
     let start = async || site.post("/papers/9909.00001/runs", "profile=quick").await;
     // All at once: counting and queueing must not be two steps.
     let answers = futures_util::future::join_all([start(), start(), start(), start()]).await;
     let count = |s| answers.iter().filter(|a| a.status == s).count();
-    assert_eq!(
-        (
-            count(StatusCode::SEE_OTHER),
-            count(StatusCode::TOO_MANY_REQUESTS)
-        ),
-        (2, 2)
-    );
+    assert_eq!((count(StatusCode::SEE_OTHER), count(StatusCode::TOO_MANY_REQUESTS)), (2, 2));
     let refused = start().await;
     html::check("429", &refused.body);
     assert!(refused.body.contains("2 runs are queued or running"));

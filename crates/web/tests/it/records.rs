@@ -19,10 +19,7 @@ async fn the_newest_full_record_wins_and_each_has_its_address() {
     let answer = site.get("/runs/demo-quick/record.json").await;
     assert_eq!(answer.header("content-type"), "application/json");
     let record: Record = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(
-        (record.run, record.profile),
-        ("demo-quick".into(), Profile::Quick)
-    );
+    assert_eq!((record.run, record.profile), ("demo-quick".into(), Profile::Quick));
     let page = site.page("/papers/9909.00001").await;
     assert!(page.contains("/runs/demo-quick/record.json") && page.contains("a &lt;b&gt;reason"));
 }

@@ -13,13 +13,7 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// Events of a run that is half through, one curve with a gap.
 pub fn events(site: &TestSite) -> Vec<Event> {
-    let study = site
-        .library
-        .runnable(demo::SLUG)
-        .unwrap()
-        .study
-        .as_ref()
-        .unwrap();
+    let study = site.library.runnable(demo::SLUG).unwrap().study.as_ref().unwrap();
     let mut events = vec![
         Event::Started {
             slug: demo::SLUG.into(),
@@ -29,9 +23,7 @@ pub fn events(site: &TestSite) -> Vec<Event> {
             series: study.series(),
             metrics: study.metrics(),
         },
-        Event::Log {
-            text: "data <ready>".into(),
-        },
+        Event::Log { text: "data <ready>".into() },
     ];
     for step in 1..=6_u32 {
         for seed in 0..2_u32 {
@@ -52,10 +44,7 @@ pub fn events(site: &TestSite) -> Vec<Event> {
         seed: 0,
         value: Some(2.0),
     });
-    events.push(Event::Progress {
-        done: 30,
-        total: 120,
-    });
+    events.push(Event::Progress { done: 30, total: 120 });
     events
 }
 
@@ -64,13 +53,7 @@ async fn a_waiting_run() {
     let site = TestSite::new().await;
     let run = site.queued().await;
     let page = site.page(&format!("/runs/{}", run.id)).await;
-    for text in [
-        "queued",
-        "Waiting for its turn.",
-        "Cancel the run",
-        "Nothing",
-        "/events",
-    ] {
+    for text in ["queued", "Waiting for its turn.", "Cancel the run", "Nothing", "/events"] {
         assert!(text == "Nothing" || page.contains(text), "{text}");
     }
     assert!(page.contains(r#"<noscript><meta http-equiv="refresh" content="3"></noscript>"#));
@@ -81,10 +64,7 @@ async fn a_run_that_goes_on_is_complete_at_each_load() {
     let site = TestSite::new().await;
     let run = site.queued().await;
     site.catalog.claim("w", LEASE).await.unwrap();
-    site.catalog
-        .append_events(&run.id, 0, &events(&site))
-        .await
-        .unwrap();
+    site.catalog.append_events(&run.id, 0, &events(&site)).await.unwrap();
     let page = site.page(&format!("/runs/{}", run.id)).await;
     assert!(page.contains("25 % done.") && page.contains("value=\"25\""));
     assert!(page.contains("<li>data &lt;ready&gt;</li>"));
@@ -98,19 +78,12 @@ async fn a_finished_run_shows_its_verdicts_and_no_script() {
     let run = site.queued().await;
     site.catalog.claim("w", LEASE).await.unwrap();
     let record = demo::record(&site.library, Profile::Quick, &run.id);
-    site.catalog
-        .finish(&run.id, RunEnd::Finished(&record))
-        .await
-        .unwrap();
+    site.catalog.finish(&run.id, RunEnd::Finished(&record)).await.unwrap();
     let page = site.page(&format!("/runs/{}", run.id)).await;
     assert!(page.contains("id=\"verdicts\"") && page.contains("One seed: no standard error"));
     assert!(page.contains("all arms are through"));
     let elements = html::elements(&page);
-    assert!(
-        !elements
-            .iter()
-            .any(|e| ["script", "noscript", "form"].contains(&&*e.name))
-    );
+    assert!(!elements.iter().any(|e| ["script", "noscript", "form"].contains(&&*e.name)));
 }
 
 #[tokio::test]
@@ -119,10 +92,7 @@ async fn a_failed_run_says_why_and_can_be_started_again() {
     let run = site.queued().await;
     site.catalog.claim("w", LEASE).await.unwrap();
     let why = "the loss is <NaN>".to_owned();
-    site.catalog
-        .finish(&run.id, RunEnd::Failed(why))
-        .await
-        .unwrap();
+    site.catalog.finish(&run.id, RunEnd::Failed(why)).await.unwrap();
     let page = site.page(&format!("/runs/{}", run.id)).await;
     assert!(page.contains("Failed: The loss is &lt;NaN&gt;."));
     let answer = site.post(&format!("/runs/{}/restart", run.id), "").await;
@@ -184,27 +154,15 @@ async fn a_run_as_json() {
     let site = TestSite::new().await;
     let run = site.queued().await;
     let json = site.get(&format!("/api/runs/{}", run.id)).await.json();
-    assert_eq!(
-        (&json["state"], &json["over"]),
-        (&"queued".into(), &false.into())
-    );
+    assert_eq!((&json["state"], &json["over"]), (&"queued".into(), &false.into()));
     assert_eq!(json["record_url"], serde_json::Value::Null);
     site.catalog.claim("w", LEASE).await.unwrap();
     let record = demo::record(&site.library, Profile::Quick, &run.id);
-    site.catalog
-        .finish(&run.id, RunEnd::Finished(&record))
-        .await
-        .unwrap();
+    site.catalog.finish(&run.id, RunEnd::Finished(&record)).await.unwrap();
     let json = site.get(&format!("/api/runs/{}", run.id)).await.json();
-    assert_eq!(
-        (&json["state"], &json["over"]),
-        (&"finished".into(), &true.into())
-    );
+    assert_eq!((&json["state"], &json["over"]), (&"finished".into(), &true.into()));
     let url = json["record_url"].as_str().unwrap();
     assert_eq!(site.get(url).await.status, StatusCode::OK);
     let missing = site.get_as("/api/runs/none", "*/*").await;
-    assert_eq!(
-        missing.json()["error"]["message"],
-        "There is no run `none` here."
-    );
+    assert_eq!(missing.json()["error"]["message"], "There is no run `none` here.");
 }

@@ -12,14 +12,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
 #[tokio::test]
 async fn every_answer_carries_the_headers() {
     let site = TestSite::new().await;
-    for path in [
-        "/",
-        "/none",
-        "/healthz",
-        "/api/runs/none",
-        "/papers/all?page=0",
-        "/metrics",
-    ] {
+    for path in ["/", "/none", "/healthz", "/api/runs/none", "/papers/all?page=0", "/metrics"] {
         let answer = site.get(path).await;
         assert_eq!(answer.header("content-security-policy"), POLICY, "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
@@ -35,15 +28,9 @@ async fn requests_from_other_sites_change_nothing() {
     let run = site.queued().await;
     let own = format!("http://{HOST}");
     let foreign: [&[(&str, &str)]; 6] = [
-        &[
-            ("sec-fetch-site", "cross-site"),
-            ("origin", "https://evil.example"),
-        ],
+        &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
         &[("sec-fetch-site", "cross-site")],
-        &[
-            ("sec-fetch-site", "same-site"),
-            ("origin", "http://other.papers.example"),
-        ],
+        &[("sec-fetch-site", "same-site"), ("origin", "http://other.papers.example")],
         &[("origin", "https://evil.example")],
         &[("origin", "null")],
         &[("origin", "http://papers.example.evil.example")],
@@ -61,15 +48,10 @@ async fn requests_from_other_sites_change_nothing() {
     let runs = site.catalog.runs(None, 10).await.unwrap();
     assert_eq!((runs.len(), runs[0].state.as_str()), (1, "queued"));
     // The site's own pages, and programs that are no browser, are welcome.
-    let welcome: [&[(&str, &str)]; 3] = [
-        &[("sec-fetch-site", "same-origin"), ("origin", &own)],
-        &[("origin", &own)],
-        &[],
-    ];
+    let welcome: [&[(&str, &str)]; 3] =
+        [&[("sec-fetch-site", "same-origin"), ("origin", &own)], &[("origin", &own)], &[]];
     for headers in welcome {
-        let answer = site
-            .post_with("/papers/9909.00001/runs", "profile=quick", headers)
-            .await;
+        let answer = site.post_with("/papers/9909.00001/runs", "profile=quick", headers).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{headers:?}");
     }
 }

@@ -24,10 +24,7 @@ async fn a_live_stream_ends_when_the_site_stops() {
     let library = demo::library();
     let catalog = Catalog::in_memory().await.unwrap();
     catalog.upsert(&demo::papers(&library)).await.unwrap();
-    let run = catalog
-        .enqueue(demo::SLUG, Profile::Quick, None, None)
-        .await
-        .unwrap();
+    let run = catalog.enqueue(demo::SLUG, Profile::Quick, None, None).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -49,13 +46,6 @@ async fn a_live_stream_ends_when_the_site_stops() {
     let mut rest = String::new();
     live.read_to_string(&mut rest).await.unwrap();
     assert!(!rest.contains("event: end"), "the run is not over");
-    tokio::time::timeout(Duration::from_secs(8), serving)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
-    assert!(
-        clock.elapsed() < settings().grace,
-        "the stream kept the site open"
-    );
+    tokio::time::timeout(Duration::from_secs(8), serving).await.unwrap().unwrap().unwrap();
+    assert!(clock.elapsed() < settings().grace, "the stream kept the site open");
 }

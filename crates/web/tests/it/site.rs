@@ -41,10 +41,7 @@ impl TestSite {
     pub async fn with_settings(settings: Settings) -> Self {
         let library = demo::library();
         let site = Self::empty(library, settings).await;
-        site.catalog
-            .upsert(&demo::papers(&site.library))
-            .await
-            .unwrap();
+        site.catalog.upsert(&demo::papers(&site.library)).await.unwrap();
         site
     }
 
@@ -52,11 +49,7 @@ impl TestSite {
     pub async fn empty(library: Arc<Library>, settings: Settings) -> Self {
         let catalog = Catalog::in_memory().await.unwrap();
         let site = Site::with_settings(catalog.clone(), Arc::clone(&library), settings);
-        Self {
-            catalog,
-            library,
-            router: router(site),
-        }
+        Self { catalog, library, router: router(site) }
     }
 
     /// Adds the demo's full record.
@@ -83,10 +76,7 @@ impl TestSite {
 
     /// A queued run of the demo's study.
     pub async fn queued(&self) -> RunRow {
-        self.catalog
-            .enqueue(demo::SLUG, Profile::Quick, None, None)
-            .await
-            .unwrap()
+        self.catalog.enqueue(demo::SLUG, Profile::Quick, None, None).await.unwrap()
     }
 
     /// Any request; the answer's body is not read yet.
@@ -99,24 +89,17 @@ impl TestSite {
         let (head, body) = self.send(request).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8(bytes.to_vec()).unwrap();
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-        }
+        Answer { status: head.status, headers: head.headers, body }
     }
 
     /// `GET`, as a browser asks for a page.
     pub async fn get(&self, path: &str) -> Answer {
-        self.get_as(path, "text/html,application/xhtml+xml,*/*;q=0.8")
-            .await
+        self.get_as(path, "text/html,application/xhtml+xml,*/*;q=0.8").await
     }
 
     /// `GET` with an `Accept` of its own.
     pub async fn get_as(&self, path: &str, accept: &str) -> Answer {
-        let request = Request::get(path)
-            .header("host", HOST)
-            .header("accept", accept);
+        let request = Request::get(path).header("host", HOST).header("accept", accept);
         self.ask(request.body(Body::empty()).unwrap()).await
     }
 
@@ -131,12 +114,7 @@ impl TestSite {
     /// `POST` of a form from the site's own page.
     pub async fn post(&self, path: &str, form: &str) -> Answer {
         let origin = format!("http://{HOST}");
-        self.post_with(
-            path,
-            form,
-            &[("origin", &origin), ("sec-fetch-site", "same-origin")],
-        )
-        .await
+        self.post_with(path, form, &[("origin", &origin), ("sec-fetch-site", "same-origin")]).await
     }
 
     /// `POST` of a form with these headers.
@@ -150,17 +128,13 @@ impl TestSite {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.ask(request.body(Body::from(form.to_owned())).unwrap())
-            .await
+        self.ask(request.body(Body::from(form.to_owned())).unwrap()).await
     }
 }
 
 /// Settings under which a test need not wait.
 pub fn settings() -> Settings {
-    Settings {
-        poll: std::time::Duration::from_millis(5),
-        ..Settings::default()
-    }
+    Settings { poll: std::time::Duration::from_millis(5), ..Settings::default() }
 }
 
 impl Answer {
@@ -181,14 +155,8 @@ pub fn snapshot(page: &str, run: Option<&RunRow>) -> String {
     if let Some(run) = run {
         text = text.replace(&run.id, "[run]");
         let created = run.created_at;
-        text = text.replace(
-            &created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            "[time]",
-        );
-        text = text.replace(
-            &created.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            "[time]",
-        );
+        text = text.replace(&created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "[time]");
+        text = text.replace(&created.strftime("%Y-%m-%d %H:%M UTC").to_string(), "[time]");
     }
     // The hashes in the addresses of style sheet and script change with every touch of them.
     let mut out = String::new();

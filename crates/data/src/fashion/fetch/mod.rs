@@ -96,15 +96,9 @@ fn fetch_file(
     if unpacked.is_file() {
         let content = fs::read(&unpacked).map_err(io_error("read", &unpacked))?;
         return if hash::sha256([&*content]) == file.sha256 {
-            Ok(Fetched {
-                path: unpacked,
-                downloaded: false,
-            })
+            Ok(Fetched { path: unpacked, downloaded: false })
         } else {
-            Err(Error::InTheWay {
-                path: unpacked,
-                expected: file.sha256,
-            })
+            Err(Error::InTheWay { path: unpacked, expected: file.sha256 })
         };
     }
     let path = dir.join(format!("{}.gz", file.name));
@@ -112,10 +106,7 @@ fn fetch_file(
         let content = fs::read(&path).map_err(io_error("read", &path))?;
         // One that is damaged is fetched again.
         if unpack(file.name, &content).is_ok_and(|bytes| hash::sha256([&*bytes]) == file.sha256) {
-            return Ok(Fetched {
-                path,
-                downloaded: false,
-            });
+            return Ok(Fetched { path, downloaded: false });
         }
     }
     let mut attempts = Vec::new();
@@ -126,20 +117,14 @@ fn fetch_file(
                 temporary
                     .persist(&path)
                     .map_err(|failure| io_error("write", &path)(failure.error))?;
-                return Ok(Fetched {
-                    path,
-                    downloaded: true,
-                });
+                return Ok(Fetched { path, downloaded: true });
             }
             Err(error) => attempts.push(error),
         }
     }
     match attempts.len() {
         1 => Err(attempts.remove(0)),
-        _ => Err(Error::EveryAddress {
-            file: file.name,
-            attempts,
-        }),
+        _ => Err(Error::EveryAddress { file: file.name, attempts }),
     }
 }
 
@@ -150,14 +135,8 @@ fn download(
     dir: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<NamedTempFile> {
-    let request = |found: String| Error::Request {
-        url: url.to_owned(),
-        found,
-    };
-    let mut answer = agent()
-        .get(url)
-        .call()
-        .map_err(|error| request(error.to_string()))?;
+    let request = |found: String| Error::Request { url: url.to_owned(), found };
+    let mut answer = agent().get(url).call().map_err(|error| request(error.to_string()))?;
     if answer.status() != 200 {
         return Err(request(format!("status {}", answer.status())));
     }
@@ -182,25 +161,15 @@ fn download(
         if packed.len() as u64 > LONGEST {
             return Err(broken(&packed, format!("expected at most {LONGEST}")));
         }
-        progress(Progress {
-            file: file.name,
-            received: packed.len() as u64,
-            total,
-        });
+        progress(Progress { file: file.name, received: packed.len() as u64, total });
     }
     // A packed stream that is cut off fails here, also where no length was announced.
     let content = unpack(url, &packed)?;
     let found = hash::sha256([&*content]);
     if found != file.sha256 {
-        return Err(Error::Checksum {
-            url: url.to_owned(),
-            expected: file.sha256,
-            found,
-        });
+        return Err(Error::Checksum { url: url.to_owned(), expected: file.sha256, found });
     }
-    let written = temporary
-        .write_all(&packed)
-        .and_then(|()| temporary.as_file().sync_all());
+    let written = temporary.write_all(&packed).and_then(|()| temporary.as_file().sync_all());
     written.map_err(io_error("write", temporary.path()))?;
     Ok(temporary)
 }
@@ -229,11 +198,7 @@ fn agent() -> Agent {
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::Io {
-        action,
-        path,
-        source,
-    }
+    move |source| Error::Io { action, path, source }
 }
 
 #[cfg(test)]

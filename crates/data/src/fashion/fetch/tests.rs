@@ -20,11 +20,7 @@ struct Answer {
 
 impl Answer {
     fn ok(body: &[u8]) -> Self {
-        Self {
-            status: "200 OK",
-            length: Some(body.len()),
-            body: body.to_vec(),
-        }
+        Self { status: "200 OK", length: Some(body.len()), body: body.to_vec() }
     }
 }
 
@@ -47,11 +43,7 @@ impl Server {
                 paths.lock().unwrap().push(serve(stream, &answer));
             }
         });
-        Self {
-            address,
-            asked,
-            thread,
-        }
+        Self { address, asked, thread }
     }
 
     /// The paths that were asked for, once every answer has been given.
@@ -89,26 +81,19 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 
 /// Bytes that do not pack away to nothing.
 fn content() -> Vec<u8> {
-    (0..200_000u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect()
+    (0..200_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
 fn file() -> WholeFile {
     let content = content();
     let sha256 = Box::leak(hash::sha256([&*content]).into_boxed_str());
-    WholeFile {
-        name: "made-up-idx1-ubyte",
-        sha256,
-        bytes: content.len(),
-    }
+    WholeFile { name: "made-up-idx1-ubyte", sha256, bytes: content.len() }
 }
 
 fn names(dir: &TempDir) -> Vec<String> {
     let entries = fs::read_dir(dir.path()).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -121,9 +106,7 @@ fn fetch_from(dir: &TempDir, addresses: &[&str]) -> Result<Fetched> {
 fn failure(answer: Answer) -> String {
     let dir = TempDir::new().unwrap();
     let server = Server::start(vec![answer]);
-    let message = fetch_from(&dir, &[&server.address])
-        .unwrap_err()
-        .to_string();
+    let message = fetch_from(&dir, &[&server.address]).unwrap_err().to_string();
     assert_eq!(names(&dir), [""; 0], "nothing half-written is left");
     let message = message.replace(&server.address, "ADDRESS");
     server.asked();
@@ -138,10 +121,8 @@ fn a_file_is_fetched_once() {
     let mut seen = Vec::new();
     let addresses = [format!("{}/some/folder/", server.address)];
     let addresses = [addresses[0].as_str()];
-    let fetched = fetch_file(dir.path(), &addresses, &file(), &mut |progress| {
-        seen.push(progress)
-    })
-    .unwrap();
+    let fetched =
+        fetch_file(dir.path(), &addresses, &file(), &mut |progress| seen.push(progress)).unwrap();
     assert!(fetched.downloaded);
     assert_eq!(names(&dir), ["made-up-idx1-ubyte.gz"]);
     assert_eq!(fs::read(&fetched.path).unwrap(), packed);
@@ -151,13 +132,7 @@ fn a_file_is_fetched_once() {
     assert_eq!(server.asked(), ["/some/folder/made-up-idx1-ubyte.gz"]);
     // The server is gone: this can only succeed without it.
     let again = fetch_from(&dir, &addresses).unwrap();
-    assert_eq!(
-        again,
-        Fetched {
-            path: fetched.path,
-            downloaded: false
-        }
-    );
+    assert_eq!(again, Fetched { path: fetched.path, downloaded: false });
 }
 
 #[cfg(unix)]
@@ -178,11 +153,7 @@ fn others_may_read_what_was_fetched() {
 fn a_download_that_breaks_off_leaves_nothing() {
     let packed = gzip(&content());
     let half = packed[..packed.len() / 2].to_vec();
-    let message = failure(Answer {
-        status: "200 OK",
-        length: Some(packed.len()),
-        body: half,
-    });
+    let message = failure(Answer { status: "200 OK", length: Some(packed.len()), body: half });
     assert!(
         message.starts_with("`ADDRESS/made-up-idx1-ubyte.gz`: download ended after "),
         "{message}"
@@ -193,11 +164,7 @@ fn a_download_that_breaks_off_leaves_nothing() {
 fn a_download_that_breaks_off_unannounced_leaves_nothing() {
     let packed = gzip(&content());
     let half = packed[..packed.len() / 2].to_vec();
-    let message = failure(Answer {
-        status: "200 OK",
-        length: None,
-        body: half,
-    });
+    let message = failure(Answer { status: "200 OK", length: None, body: half });
     assert!(
         message.starts_with("`ADDRESS/made-up-idx1-ubyte.gz`: cannot be unpacked after "),
         "{message}"
@@ -215,10 +182,7 @@ fn other_content_leaves_nothing() {
     assert_eq!(message, expected);
     // A page of a captive portal: a success that is not packed at all.
     let page = failure(Answer::ok(b"<html>please sign in</html>"));
-    assert!(
-        page.contains("expected unpacked content with SHA-256"),
-        "{page}"
-    );
+    assert!(page.contains("expected unpacked content with SHA-256"), "{page}");
 }
 
 #[test]
@@ -241,10 +205,7 @@ fn a_failure_leaves_the_file_that_was_there() {
 
 #[test]
 fn a_status_other_than_200_is_named() {
-    let message = failure(Answer {
-        status: "404 Not Found",
-        ..Answer::ok(b"no such file")
-    });
+    let message = failure(Answer { status: "404 Not Found", ..Answer::ok(b"no such file") });
     assert_eq!(
         message,
         "`ADDRESS/made-up-idx1-ubyte.gz`: expected an answer with status 200, found status 404 Not \
@@ -255,10 +216,8 @@ fn a_status_other_than_200_is_named() {
 #[test]
 fn the_next_address_is_tried() {
     let dir = TempDir::new().unwrap();
-    let missing = Server::start(vec![Answer {
-        status: "503 Service Unavailable",
-        ..Answer::ok(b"")
-    }]);
+    let missing =
+        Server::start(vec![Answer { status: "503 Service Unavailable", ..Answer::ok(b"") }]);
     let there = Server::start(vec![Answer::ok(&gzip(&content()))]);
     let fetched = fetch_from(&dir, &[&missing.address, &there.address]).unwrap();
     assert!(fetched.downloaded);
@@ -270,28 +229,17 @@ fn if_no_address_has_it_every_answer_is_told() {
     let dir = TempDir::new().unwrap();
     let wrong = Server::start(vec![Answer::ok(&gzip(b"something else"))]);
     // A port that was free a moment ago refuses the connection.
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let closed = format!("http://{closed}");
-    let message = fetch_from(&dir, &[&wrong.address, &closed])
-        .unwrap_err()
-        .to_string();
+    let message = fetch_from(&dir, &[&wrong.address, &closed]).unwrap_err().to_string();
     assert!(
         message.starts_with(
             "`made-up-idx1-ubyte` could not be fetched from any of 2 addresses: `http://127"
         ),
         "{message}"
     );
-    assert!(
-        message.contains("expected unpacked content with SHA-256"),
-        "{message}"
-    );
-    assert!(
-        message.contains(&format!("`{closed}/made-up-idx1-ubyte.gz`: expected")),
-        "{message}"
-    );
+    assert!(message.contains("expected unpacked content with SHA-256"), "{message}");
+    assert!(message.contains(&format!("`{closed}/made-up-idx1-ubyte.gz`: expected")), "{message}");
     assert_eq!(names(&dir), [""; 0]);
     wrong.asked();
 }
@@ -302,22 +250,11 @@ fn an_unpacked_file_counts_if_it_is_right_and_is_in_the_way_if_not() {
     let path = dir.path().join("made-up-idx1-ubyte");
     fs::write(&path, content()).unwrap();
     let fetched = fetch_from(&dir, &["http://127.0.0.1:9"]).unwrap();
-    assert_eq!(
-        fetched,
-        Fetched {
-            path: path.clone(),
-            downloaded: false
-        }
-    );
+    assert_eq!(fetched, Fetched { path: path.clone(), downloaded: false });
 
     fs::write(&path, b"mine").unwrap();
-    let message = fetch_from(&dir, &["http://127.0.0.1:9"])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("made-up-idx1-ubyte` is in the way"),
-        "{message}"
-    );
+    let message = fetch_from(&dir, &["http://127.0.0.1:9"]).unwrap_err().to_string();
+    assert!(message.contains("made-up-idx1-ubyte` is in the way"), "{message}");
     assert_eq!(fs::read(&path).unwrap(), b"mine");
 }
 
@@ -326,13 +263,8 @@ fn a_folder_that_cannot_be_made_is_named() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "not a folder").unwrap();
-    let message = fetch(&file, Some("http://127.0.0.1:9"))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.starts_with(&format!("cannot create `{}", file.display())),
-        "{message}"
-    );
+    let message = fetch(&file, Some("http://127.0.0.1:9")).unwrap_err().to_string();
+    assert!(message.starts_with(&format!("cannot create `{}", file.display())), "{message}");
 }
 
 #[test]
@@ -353,12 +285,6 @@ fn the_whole_set_is_fetched_and_then_found() {
     server.asked();
     let found = crate::Fashion::load_balanced(&crate::Sources::only(dir.path()), 10, 10).unwrap();
     assert!(found.provenance.verified);
-    assert_eq!(
-        (found.provenance.train, found.provenance.test),
-        (60_000, 10_000)
-    );
-    assert_eq!(
-        found.provenance.origin,
-        crate::Origin::Folder(dir.path().join(NAME))
-    );
+    assert_eq!((found.provenance.train, found.provenance.test), (60_000, 10_000));
+    assert_eq!(found.provenance.origin, crate::Origin::Folder(dir.path().join(NAME)));
 }

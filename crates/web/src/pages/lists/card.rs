@@ -57,10 +57,7 @@ mod tests {
         assert_eq!(excerpt("short"), "short");
         let long = "größe ".repeat(100);
         let cut = excerpt(&long);
-        assert!(
-            cut.ends_with("größe…") && cut.chars().count() <= EXCERPT + 1,
-            "{cut}"
-        );
+        assert!(cut.ends_with("größe…") && cut.chars().count() <= EXCERPT + 1, "{cut}");
         assert_eq!(excerpt(&"x".repeat(400)).chars().count(), EXCERPT + 1);
     }
 }

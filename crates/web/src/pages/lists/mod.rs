@@ -52,16 +52,8 @@ async fn week(
     query: Given,
 ) -> Result<Markup> {
     let expected = "a week such as `2025-W37`";
-    let period = parse(&text, "week", expected, |p| {
-        matches!(p, Period::Week { .. })
-    })?;
-    list(
-        &site,
-        Kind::Period,
-        period,
-        Params::read(query, Sort::Date)?,
-    )
-    .await
+    let period = parse(&text, "week", expected, |p| matches!(p, Period::Week { .. }))?;
+    list(&site, Kind::Period, period, Params::read(query, Sort::Date)?).await
 }
 
 async fn month(
@@ -70,36 +62,16 @@ async fn month(
     query: Given,
 ) -> Result<Markup> {
     let expected = "a month such as `2025-09`";
-    let period = parse(&text, "month", expected, |p| {
-        matches!(p, Period::Month { .. })
-    })?;
-    list(
-        &site,
-        Kind::Period,
-        period,
-        Params::read(query, Sort::Date)?,
-    )
-    .await
+    let period = parse(&text, "month", expected, |p| matches!(p, Period::Month { .. }))?;
+    list(&site, Kind::Period, period, Params::read(query, Sort::Date)?).await
 }
 
 async fn all(State(site): State<Shared>, query: Given) -> Result<Markup> {
-    list(
-        &site,
-        Kind::All,
-        Period::All,
-        Params::read(query, Sort::Date)?,
-    )
-    .await
+    list(&site, Kind::All, Period::All, Params::read(query, Sort::Date)?).await
 }
 
 async fn trending(State(site): State<Shared>, query: Given) -> Result<Markup> {
-    list(
-        &site,
-        Kind::Trending,
-        Period::All,
-        Params::read(query, Sort::Trending)?,
-    )
-    .await
+    list(&site, Kind::Trending, Period::All, Params::read(query, Sort::Trending)?).await
 }
 
 fn parse(
@@ -109,11 +81,7 @@ fn parse(
     right_kind: impl Fn(&Period) -> bool,
 ) -> Result<Period> {
     let period = text.parse().ok().filter(right_kind);
-    period.ok_or_else(|| Error::Invalid {
-        what,
-        value: text.to_owned(),
-        expected,
-    })
+    period.ok_or_else(|| Error::Invalid { what, value: text.to_owned(), expected })
 }
 
 async fn list(site: &Site, kind: Kind, period: Period, params: Params) -> Result<Markup> {
@@ -129,32 +97,15 @@ async fn show(
     newest: Option<Date>,
 ) -> Result<Markup> {
     let Params { sort, page } = params;
-    let query = ListQuery {
-        period,
-        sort,
-        page,
-        per_page: PER_PAGE,
-    };
+    let query = ListQuery { period, sort, page, per_page: PER_PAGE };
     let found = site.catalog.list(&query).await?;
     // The first page exists even if it is empty.
     if page > 1 && page > found.pages {
-        return Err(Error::NoSuchPage {
-            page,
-            pages: found.pages.max(1),
-        });
+        return Err(Error::NoSuchPage { page, pages: found.pages.max(1) });
     }
     let neighbours = match period {
         Period::All => None,
         dated => Some(site.catalog.neighbours(dated).await?),
     };
-    Ok(List {
-        site,
-        kind,
-        period,
-        sort,
-        found,
-        neighbours,
-        newest,
-    }
-    .render())
+    Ok(List { site, kind, period, sort, found, neighbours, newest }.render())
 }

@@ -58,36 +58,16 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Params> {
-        let pairs = pairs
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect();
+        let pairs = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         Params::read(Ok(Query(pairs)), Sort::Date)
     }
 
     #[test]
     fn says_what_would_be_right() {
-        assert_eq!(
-            read(&[]).unwrap(),
-            Params {
-                sort: Sort::Date,
-                page: 1
-            }
-        );
+        assert_eq!(read(&[]).unwrap(), Params { sort: Sort::Date, page: 1 });
         let given = read(&[("sort", "votes"), ("page", "2"), ("utm_source", "x")]).unwrap();
-        assert_eq!(
-            given,
-            Params {
-                sort: Sort::Votes,
-                page: 2
-            }
-        );
-        for (name, value) in [
-            ("sort", "best"),
-            ("page", "0"),
-            ("page", "-1"),
-            ("page", "two"),
-        ] {
+        assert_eq!(given, Params { sort: Sort::Votes, page: 2 });
+        for (name, value) in [("sort", "best"), ("page", "0"), ("page", "-1"), ("page", "two")] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("`{value}` is no")), "{error}");
             assert!(error.contains("expected"), "{error}");

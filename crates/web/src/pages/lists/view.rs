@@ -33,11 +33,7 @@ pub(super) struct List<'a> {
 
 impl List<'_> {
     pub(super) fn render(&self) -> Markup {
-        let nav = if self.kind == Kind::Trending {
-            Nav::Trending
-        } else {
-            Nav::Papers
-        };
+        let nav = if self.kind == Kind::Trending { Nav::Trending } else { Nav::Papers };
         let body = html! {
             @if self.kind == Kind::Front { (invitation()) }
             div.list-head {
@@ -82,21 +78,9 @@ impl List<'_> {
         let day = self.day();
         let dated = day.map(|day| {
             [
-                (
-                    "Daily",
-                    Period::Day(day),
-                    matches!(self.period, Period::Day(_)),
-                ),
-                (
-                    "Weekly",
-                    Period::week_of(day),
-                    matches!(self.period, Period::Week { .. }),
-                ),
-                (
-                    "Monthly",
-                    Period::month_of(day),
-                    matches!(self.period, Period::Month { .. }),
-                ),
+                ("Daily", Period::Day(day), matches!(self.period, Period::Day(_))),
+                ("Weekly", Period::week_of(day), matches!(self.period, Period::Week { .. })),
+                ("Monthly", Period::month_of(day), matches!(self.period, Period::Month { .. })),
             ]
         });
         html! {
@@ -232,11 +216,7 @@ impl List<'_> {
         let sort = (sort != usual).then(|| format!("sort={sort}"));
         let page = (page > 1).then(|| format!("page={page}"));
         let query: Vec<String> = sort.into_iter().chain(page).collect();
-        if query.is_empty() {
-            base
-        } else {
-            format!("{base}?{}", query.join("&"))
-        }
+        if query.is_empty() { base } else { format!("{base}?{}", query.join("&")) }
     }
 }
 
@@ -268,10 +248,7 @@ mod tests {
     fn every_period_has_its_address() {
         assert_eq!(path(&"2025-W37".parse().unwrap()), "/papers/week/2025-W37");
         assert_eq!(path(&"2025-09".parse().unwrap()), "/papers/month/2025-09");
-        assert_eq!(
-            path(&"2025-09-09".parse().unwrap()),
-            "/papers/date/2025-09-09"
-        );
+        assert_eq!(path(&"2025-09-09".parse().unwrap()), "/papers/date/2025-09-09");
         assert_eq!(path(&Period::All), "/papers/all");
     }
 }

@@ -20,17 +20,11 @@ use crate::{Error, Result};
 const RECENT_RUNS: u32 = 10;
 
 pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/papers/{id}", get(paper))
-        .route("/papers/{id}/runs", post(start))
+    Router::new().route("/papers/{id}", get(paper)).route("/papers/{id}/runs", post(start))
 }
 
 async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Response> {
-    let paper = site
-        .catalog
-        .paper(&id)
-        .await?
-        .ok_or_else(|| Error::no_paper(&id))?;
+    let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
     if paper.id != id {
         // A slug is a second name; the page has one address.
         return Ok(Redirect::permanent(&link::paper(&paper.id)).into_response());
@@ -44,10 +38,7 @@ async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Res
         }
         recent = site.catalog.runs(Some(slug), RECENT_RUNS).await?;
     }
-    let entry = paper
-        .slug
-        .as_deref()
-        .and_then(|slug| site.library.get(slug));
+    let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let page = PaperPage {
         paper: &paper,
         entry,
@@ -66,11 +57,7 @@ async fn start(
     form: Result<Form<Fields>, FormRejection>,
 ) -> Result<Redirect> {
     let profile = profile(form)?;
-    let paper = site
-        .catalog
-        .paper(&id)
-        .await?
-        .ok_or_else(|| Error::no_paper(&id))?;
+    let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
     let slug = paper.slug.filter(|slug| site.runs_here(Some(slug)));
     let slug = slug.ok_or(Error::NoStudy { slug: id })?;
     let run = runs::enqueue(&site, &slug, profile, None, None).await?;

@@ -43,25 +43,10 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse> {
     let after = after(&headers, &query)?;
-    site.catalog
-        .run(&id)
-        .await?
-        .ok_or_else(|| Error::no_run(&id))?;
-    let permit = site
-        .streams
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Error::TooManyStreams)?;
+    site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
+    let permit = site.streams.clone().try_acquire_owned().map_err(|_| Error::TooManyStreams)?;
     let closing = site.closing.subscribe();
-    let reader = Reader {
-        site,
-        run: id,
-        after,
-        state: None,
-        caught_up: false,
-        closing,
-        permit,
-    };
+    let reader = Reader { site, run: id, after, state: None, caught_up: false, closing, permit };
     Ok(Sse::new(messages(reader)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
@@ -69,10 +54,7 @@ pub(super) async fn stream(
 /// it along with the address that it was first given.
 fn after(headers: &HeaderMap, query: &Pairs) -> Result<i64> {
     let header = headers.get("last-event-id").and_then(|v| v.to_str().ok());
-    let given = query
-        .iter()
-        .find(|(name, _)| name == "after")
-        .map(|(_, value)| value.as_str());
+    let given = query.iter().find(|(name, _)| name == "after").map(|(_, value)| value.as_str());
     let Some(text) = header.or(given) else {
         return Ok(BEFORE_ALL);
     };
@@ -138,11 +120,7 @@ impl Reader {
         // The state first: if it is over then, all of its events are there.
         let row = self.site.catalog.run(&self.run).await?;
         let row = row.ok_or_else(|| Error::no_run(&self.run))?;
-        let events = self
-            .site
-            .catalog
-            .events(&self.run, self.after, BATCH)
-            .await?;
+        let events = self.site.catalog.events(&self.run, self.after, BATCH).await?;
         self.caught_up = events.len() < BATCH as usize;
         let last = row.state.is_over() && self.caught_up;
         let mut messages = Vec::with_capacity(events.len() + 2);
@@ -155,12 +133,8 @@ impl Reader {
             // The end is told from the queue; a record is too large for a line and has an address.
             if !event.is_last() {
                 let data = serde_json::to_string(&event)?;
-                messages.push(
-                    Message::default()
-                        .id(seq.to_string())
-                        .event(name(&event))
-                        .data(data),
-                );
+                messages
+                    .push(Message::default().id(seq.to_string()).event(name(&event)).data(data));
             }
         }
         if last {

@@ -51,10 +51,7 @@ pub(super) async fn enqueue(
     if runs.iter().filter(|run| !run.state.is_over()).count() >= limit {
         return Err(Error::TooManyRuns { limit });
     }
-    Ok(site
-        .catalog
-        .enqueue(slug, profile, seeds, restart_of)
-        .await?)
+    Ok(site.catalog.enqueue(slug, profile, seeds, restart_of).await?)
 }
 
 /// How many of the newest runs are in each state.
@@ -69,9 +66,7 @@ pub(super) async fn counts(site: &Site) -> Result<Vec<(&'static str, i64)>> {
     ];
     let runs = site.catalog.runs(None, COUNTED).await?;
     let count = |state| runs.iter().filter(|run| run.state == state).count();
-    Ok(states
-        .map(|state| (state.as_str(), count(state) as i64))
-        .to_vec())
+    Ok(states.map(|state| (state.as_str(), count(state) as i64)).to_vec())
 }
 
 async fn list(State(site): State<Shared>) -> Result<Markup> {
@@ -108,26 +103,16 @@ async fn run(State(site): State<Shared>, Path(id): Path<String>) -> Result<Marku
 }
 
 async fn cancel(State(site): State<Shared>, Path(id): Path<String>) -> Result<Redirect> {
-    let row = site
-        .catalog
-        .run(&id)
-        .await?
-        .ok_or_else(|| Error::no_run(&id))?;
+    let row = site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
     // A run that has ended in between is what was wanted: its page says how it ended.
     site.catalog.request_cancel(&row.id).await?;
     Ok(Redirect::to(&link::run(&row.id)))
 }
 
 async fn restart(State(site): State<Shared>, Path(id): Path<String>) -> Result<Redirect> {
-    let row = site
-        .catalog
-        .run(&id)
-        .await?
-        .ok_or_else(|| Error::no_run(&id))?;
+    let row = site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
     if !is_restartable(row.state) {
-        return Err(Error::NotRestartable {
-            state: row.state.as_str(),
-        });
+        return Err(Error::NotRestartable { state: row.state.as_str() });
     }
     if !site.runs_here(Some(&row.slug)) {
         return Err(Error::NoStudy { slug: row.slug });
@@ -138,10 +123,7 @@ async fn restart(State(site): State<Shared>, Path(id): Path<String>) -> Result<R
 
 /// Whether it ended without a record.
 fn is_restartable(state: RunState) -> bool {
-    matches!(
-        state,
-        RunState::Failed | RunState::Cancelled | RunState::Interrupted
-    )
+    matches!(state, RunState::Failed | RunState::Cancelled | RunState::Interrupted)
 }
 
 #[derive(Serialize)]
@@ -167,11 +149,7 @@ struct Run {
 }
 
 async fn api(State(site): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>> {
-    let row = site
-        .catalog
-        .run(&id)
-        .await?
-        .ok_or_else(|| Error::no_run(&id))?;
+    let row = site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
     let url = link::run(&row.id);
     Ok(Json(Run {
         slug: row.slug,

@@ -54,50 +54,23 @@ impl Progress {
         progress.rows = results.into_rows();
         // In the order in which methods appear, so that none changes its colour while others come.
         let methods = progress.curves.iter().map(|c| &c.method);
-        let methods = methods
-            .chain(progress.rows.iter().map(|r| &r.method))
-            .cloned();
+        let methods = methods.chain(progress.rows.iter().map(|r| &r.method)).cloned();
         progress.palette = Palette::new(methods);
         progress
     }
 
     fn add(&mut self, event: Event, results: &mut Results) {
         match event {
-            Event::Started {
-                seeds,
-                threads,
-                series,
-                metrics,
-                ..
-            } => {
+            Event::Started { seeds, threads, series, metrics, .. } => {
                 self.started = Some((threads, seeds));
                 self.series = series;
                 self.metrics = metrics;
             }
-            Event::Point {
-                setting,
-                method,
-                seed,
-                series,
-                step,
-                value,
-            } => {
-                let curve = Curve {
-                    setting,
-                    method,
-                    seed,
-                    series,
-                    points: Vec::new(),
-                };
+            Event::Point { setting, method, seed, series, step, value } => {
+                let curve = Curve { setting, method, seed, series, points: Vec::new() };
                 self.curve(curve).points.push((step, value));
             }
-            Event::Result {
-                setting,
-                method,
-                metric,
-                seed,
-                value,
-            } => {
+            Event::Result { setting, method, metric, seed, value } => {
                 results.add(&setting, &method, &metric, seed, value.unwrap_or(f64::NAN));
             }
             Event::Tuning(row) => self.tuning.push(row),
@@ -161,15 +134,10 @@ mod tests {
             point("a", 0, 1),
             point("b", 0, 2),
             point("b", 1, 1),
-            Event::Log {
-                text: "hello".into(),
-            },
+            Event::Log { text: "hello".into() },
         ]);
-        let lengths: Vec<_> = progress
-            .curves
-            .iter()
-            .map(|c| (&*c.method, c.seed, c.points.len()))
-            .collect();
+        let lengths: Vec<_> =
+            progress.curves.iter().map(|c| (&*c.method, c.seed, c.points.len())).collect();
         assert_eq!(lengths, [("b", 0, 2), ("a", 0, 1), ("b", 1, 1)]);
         assert_eq!(progress.palette.methods(), ["b", "a"]);
         assert_eq!(progress.log, ["hello"]);

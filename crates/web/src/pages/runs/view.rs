@@ -56,10 +56,7 @@ impl RunPage<'_> {
     }
 
     fn head(&self) -> Markup {
-        let profile = self
-            .row
-            .map(|r| r.profile)
-            .or(self.rendered.map(|r| r.record.profile));
+        let profile = self.row.map(|r| r.profile).or(self.rendered.map(|r| r.record.profile));
         html! {
             header.paper-head {
                 p.kicker { "Run " code { (self.id) } }
@@ -159,11 +156,7 @@ fn status(row: &RunRow) -> Markup {
 }
 
 fn percent(row: &RunRow) -> i64 {
-    if row.total <= 0 {
-        0
-    } else {
-        (row.done.clamp(0, row.total) * 100) / row.total
-    }
+    if row.total <= 0 { 0 } else { (row.done.clamp(0, row.total) * 100) / row.total }
 }
 
 fn buttons(row: &RunRow) -> Markup {
