@@ -49,7 +49,7 @@ fn numeric_crates(root: &Path) -> Vec<String> {
             line.split('"').nth(1).map(str::to_owned)
         };
         let (Some(name), Some(version)) = (field("name"), field("version")) else { continue };
-        if ["burn", "burn-flex", "gemm", "rand_chacha"].contains(&name.as_str()) {
+        if ["burn", "burn-flex", "gemm"].contains(&name.as_str()) {
             found.push(format!("{name} {version}"));
         }
     }

@@ -41,16 +41,27 @@ pub fn check(install: bool) -> Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet"];
     run("cargo", &[&clippy[..], &warnings[..]].concat())?;
     documentation()?;
-    // nextest runs every test in a process of its own and all in parallel; without it the plain
-    // runner does the same tests.
-    if succeeds("cargo", &["nextest", "--version"]) {
-        run("cargo", &["nextest", "run", "--workspace", "--no-fail-fast"])?;
-        run("cargo", &["test", "--workspace", "--doc", "--quiet"])?;
-    } else {
-        run("cargo", &["test", "--workspace", "--no-fail-fast"])?;
-    }
+    tests()?;
     eprintln!("\nall checks passed");
     Ok(())
+}
+
+/// All tests. The browser's come last and on their own: see `e2e/README.md`.
+fn tests() -> Result<()> {
+    let all = ["--workspace", "--exclude", "pressrun-e2e", "--no-fail-fast"];
+    let browser = ["--package", "pressrun-e2e", "--no-fail-fast"];
+    // nextest runs tests side by side in processes of their own; the plain runner does the same
+    // tests where it is not installed.
+    if succeeds("cargo", &["nextest", "--version"]) {
+        run("cargo", &[&["nextest", "run"], &all[..]].concat())?;
+        run("cargo", &[&["test", "--doc", "--quiet"], &all[..]].concat())?;
+        run("cargo", &["build", "--quiet", "--package", "pressrun"])?;
+        run("cargo", &[&["nextest", "run"], &browser[..]].concat())
+    } else {
+        run("cargo", &[&["test"], &all[..]].concat())?;
+        run("cargo", &["build", "--quiet", "--package", "pressrun"])?;
+        run("cargo", &[&["test"], &browser[..]].concat())
+    }
 }
 
 fn documentation() -> Result<()> {

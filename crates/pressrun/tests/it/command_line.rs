@@ -4,10 +4,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::server::PROGRAM;
+use crate::server::program;
 
 fn pressrun(arguments: &[&str]) -> std::process::Output {
-    Command::new(PROGRAM).args(arguments).output().expect("the program starts")
+    Command::new(program()).args(arguments).output().expect("the program starts")
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::server::{PROGRAM, Server, wait_for};
+use crate::server::{Server, program, wait_for};
 
 #[test]
 fn a_killed_server_leaves_a_run_that_is_interrupted_and_can_be_restarted() {
@@ -51,7 +51,7 @@ fn child_alive(run: &str) -> bool {
 fn a_second_server_on_the_same_folder_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let _server = Server::start(data.path());
-    let output = Command::new(PROGRAM)
+    let output = Command::new(program())
         .args(["serve", "--addr", "127.0.0.1:0", "--data"])
         .arg(data.path())
         .output()
@@ -72,7 +72,7 @@ fn a_killed_import_loses_nothing_acknowledged_and_a_second_one_completes_it() {
     std::fs::write(&file, lines).unwrap();
     let site = data.path().join("site");
     let import = || {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         command.arg("import").arg(&file).arg("--data").arg(&site);
         command
     };
@@ -101,7 +101,7 @@ fn a_killed_import_loses_nothing_acknowledged_and_a_second_one_completes_it() {
 
 /// Papers in the database, as `pressrun doctor` counts them.
 fn count(site: &std::path::Path) -> Option<usize> {
-    let output = Command::new(PROGRAM).arg("doctor").arg("--data").arg(site).output().unwrap();
+    let output = Command::new(program()).arg("doctor").arg("--data").arg(site).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = text.lines().find(|l| l.contains("database: "))?;
     line.split(", ").nth(1)?.split(' ').next()?.parse().ok()

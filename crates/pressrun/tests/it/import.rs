@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::server::PROGRAM;
+use crate::server::program;
 
 /// Imports bytes under a file name; returns exit status, standard output and standard error.
 fn import(data: &Path, name: &str, bytes: &[u8]) -> (i32, String, String) {
     let file = data.join(name);
     std::fs::write(&file, bytes).unwrap();
-    let output = Command::new(PROGRAM)
+    let output = Command::new(program())
         .arg("import")
         .arg(&file)
         .arg("--data")

@@ -1,6 +1,5 @@
 //! The whole program, started as a user would start it.
 
-mod browser;
 mod command_line;
 mod crash;
 mod import;

@@ -1,13 +1,27 @@
 //! The real server on a free port, and a plain HTTP client.
+//!
+//! The browser's tests in `e2e` use this file too.
+
+#![allow(dead_code, reason = "no test binary uses all of it")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pressrun");
+/// The program under test: cargo names it to tests of its own package; for other packages it lies
+/// beside the folder of the test binary.
+pub fn program() -> PathBuf {
+    if let Some(path) = option_env!("CARGO_BIN_EXE_pressrun") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a path of this test");
+    let folder = test.parent().and_then(Path::parent).expect("a target folder");
+    let path = folder.join("pressrun");
+    assert!(path.is_file(), "`{}` is missing: run `cargo build -p pressrun`", path.display());
+    path
+}
 
 /// Longest wait for anything: test machines are slow and busy.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,7 +46,7 @@ pub struct Answer {
 impl Server {
     /// Starts a server on this folder and waits for its address.
     pub fn start(data: &Path) -> Self {
-        let mut child = Command::new(PROGRAM)
+        let mut child = Command::new(program())
             .args(["serve", "--addr", "127.0.0.1:0", "--data"])
             .arg(data)
             .env("PRESSRUN_LOG", "warn")

@@ -1,8 +1,7 @@
-//! The site in a real browser: read, run, watch, cancel, look.
-//!
-//! Needs Debian's `chromium` and `chromium-driver`. Without them the test says that it is skipped,
-//! and fails under `CI=true`. Screenshots are left in `target/screenshots` (or the folder that
-//! `PRESSRUN_SCREENSHOTS` names), wide and narrow, light and dark.
+//! Read, run, watch, cancel, look.
+
+#[path = "../../crates/pressrun/tests/it/server.rs"]
+mod server;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use serde_json::json;
 use thirtyfour::common::capabilities::desiredcapabilities::ChromeCapabilities;
 use thirtyfour::prelude::*;
 
-use crate::server::{PATIENCE, Server};
+use server::{PATIENCE, Server};
 
 const DRIVER: &str = "/usr/bin/chromedriver";
 
@@ -163,7 +162,7 @@ async fn cancel_another(browser: &WebDriver, paper: &str) -> WebDriverResult<()>
 /// Takes pictures, and checks what a picture would show at once: nothing sticks out at 360 px, and
 /// light and dark differ.
 async fn look(browser: &WebDriver, pages: &[(&str, String)]) -> WebDriverResult<()> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
     let folder = std::env::var_os("PRESSRUN_SCREENSHOTS").map_or(target, PathBuf::from);
     std::fs::create_dir_all(&folder).expect("a folder for screenshots");
     for (name, url) in pages {
