@@ -21,7 +21,8 @@ fn main() {
         let has_code = folder.join("mod.rs").is_file();
         let study = if has_code { format!("Some({name}::study)") } else { "None".into() };
         let record = folder.join("record.json");
-        let record = if record.is_file() { format!("Some({})", include(&record)) } else { "None".into() };
+        let record =
+            if record.is_file() { format!("Some({})", include(&record)) } else { "None".into() };
         writeln!(
             code,
             "    Shelf {{ folder: {name:?}, manifest: {}, study: {study}, record: {record}, sources: &[{}] }},",

@@ -388,3 +388,109 @@ impl<C> Arm<'_, C> {
         self.run.result(&self.job.setting, &self.job.method, metric, self.job.seed, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_run<T>(threads: usize, sink: Sink<'_>, test: impl FnOnce(&Run<'_>) -> T) -> T {
+        let run = Run {
+            profile: Profile::Quick,
+            seeds: vec![0],
+            threads,
+            device: "flex".into(),
+            data_dir: None,
+            cancel: Cancel::default(),
+            sink,
+            series: vec![SeriesSpec::new("train/loss", "", "update", "loss")],
+            metrics: vec![MetricSpec::new("x", "", crate::Better::Higher, "x")],
+            log: Mutex::new(Reported::default()),
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+            last_progress: Mutex::new(Instant::now()),
+        };
+        test(&run)
+    }
+
+    fn jobs(n: u64) -> Vec<Job> {
+        (0..n).map(|seed| Job::new("s", "m", seed, 10)).collect()
+    }
+
+    #[test]
+    fn arms_return_in_the_order_of_their_jobs_whatever_the_threads() {
+        use rand::Rng as _;
+        let numbers = |threads| {
+            with_run(threads, &|_| {}, |run| {
+                run.arms(jobs(9), |arm| {
+                    // The later jobs are the faster ones.
+                    std::thread::sleep(Duration::from_millis(9 - arm.seed()));
+                    Ok(arm.rng("data").next_u64())
+                })
+                .unwrap()
+            })
+        };
+        assert_eq!(numbers(1), numbers(3));
+    }
+
+    #[test]
+    fn every_arm_has_a_pool_of_one_thread() {
+        with_run(2, &|_| {}, |run| {
+            let pools = run.arms(jobs(4), |_| Ok(rayon::current_num_threads())).unwrap();
+            assert_eq!(pools, [1; 4]);
+        });
+    }
+
+    #[test]
+    fn cancelling_ends_all_arms_at_their_next_step() {
+        let events = Mutex::new(0);
+        let sink = |_: &Event| *events.lock().unwrap() += 1;
+        with_run(2, &sink, |run| {
+            let outcome = run.arms(jobs(8), |arm| {
+                for step in 0..1_000_000 {
+                    arm.step()?;
+                    if step == 3 {
+                        run.cancel.cancel();
+                    }
+                }
+                Ok(())
+            });
+            assert!(matches!(outcome, Err(Error::Cancelled)));
+        });
+    }
+
+    #[test]
+    fn the_first_error_stops_the_rest() {
+        let started = AtomicUsize::new(0);
+        with_run(1, &|_| {}, |run| {
+            let outcome: Result<Vec<()>> = run.arms(jobs(8), |arm| {
+                started.fetch_add(1, Ordering::Relaxed);
+                if arm.seed() == 2 { Err(Error::Study("diverged".into())) } else { Ok(()) }
+            });
+            assert_eq!(outcome.unwrap_err().to_string(), "diverged");
+        });
+        assert_eq!(started.into_inner(), 3);
+    }
+
+    #[test]
+    fn progress_reaches_its_end_although_an_arm_stops_early_or_overruns() {
+        with_run(2, &|_| {}, |run| {
+            run.arms(jobs(4), |arm| (0..3 + 5 * arm.seed()).try_for_each(|_| arm.step())).unwrap();
+            assert_eq!(run.done.load(Ordering::Relaxed), 40);
+            assert_eq!(run.total.load(Ordering::Relaxed), 40);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "`y` is not declared among the study's metrics; declared: x")]
+    fn an_undeclared_metric_is_a_fault_of_the_study() {
+        with_run(1, &|_| {}, |run| run.result("s", "m", "y", 0, 1.0));
+    }
+
+    #[test]
+    #[should_panic(expected = "an arm's own words")]
+    fn an_arms_panic_is_the_runs_panic() {
+        with_run(2, &|_| {}, |run| {
+            let _ = run.arms(jobs(2), |_| -> Result<()> { panic!("an arm's own words") });
+        });
+    }
+}

@@ -25,10 +25,7 @@ pub const AVAILABLE: &str = "flex";
 pub fn named(name: &str) -> Result<Device> {
     match name {
         "flex" => Ok(Device::flex().autodiff()),
-        _ => Err(Error::Device {
-            device: name.into(),
-            available: AVAILABLE,
-        }),
+        _ => Err(Error::Device { device: name.into(), available: AVAILABLE }),
     }
 }
 
@@ -37,9 +34,6 @@ mod tests {
     #[test]
     fn an_unknown_device_lists_the_known_ones() {
         let error = super::named("abacus").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "device `abacus` is not available in this build; available: flex"
-        );
+        assert_eq!(error, "device `abacus` is not available in this build; available: flex");
     }
 }

@@ -51,12 +51,7 @@ impl Error {
         if ok {
             Ok(())
         } else {
-            Err(Self::Value {
-                layer,
-                name,
-                value: value.to_string(),
-                expected,
-            })
+            Err(Self::Value { layer, name, value: value.to_string(), expected })
         }
     }
 }

@@ -18,7 +18,6 @@ pub mod mlp;
 pub mod norm;
 pub mod optim;
 pub mod schedule;
-#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use error::{Error, Result};

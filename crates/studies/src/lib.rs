@@ -48,3 +48,58 @@ pub fn abstracts() -> Result<Vec<String>> {
     let manifests = SHELVES.iter().map(|shelf| Manifest::parse(shelf.manifest, shelf.folder));
     manifests.map(|manifest| Ok(manifest?.summary)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use pressrun_lab::{Profile, RECORD_SCHEMA};
+
+    use super::*;
+
+    #[test]
+    fn all_63_papers_are_on_the_shelf_each_once() {
+        let library = library().unwrap();
+        assert_eq!(library.entries().len(), 63);
+        let ids: HashSet<&str> = library.entries().iter().map(|e| e.manifest.paper_id()).collect();
+        assert_eq!(ids.len(), 63);
+        for (shelf, entry) in SHELVES.iter().zip(library.entries()) {
+            assert_eq!(shelf.folder, entry.manifest.slug.replace('-', "_"));
+            assert!(!entry.manifest.claims.is_empty(), "{} claims nothing", shelf.folder);
+        }
+    }
+
+    #[test]
+    fn every_records_verdicts_follow_from_its_numbers() {
+        for entry in library().unwrap().entries() {
+            let Some(record) = &entry.record else { continue };
+            let slug = &entry.manifest.slug;
+            assert_eq!(record.slug, *slug);
+            assert_eq!(record.schema, RECORD_SCHEMA, "{slug}");
+            assert_eq!(record.profile, Profile::Full, "{slug}");
+            assert!(!record.software.commit.ends_with("-dirty"), "{slug}: nobody can repeat it");
+            assert_eq!(entry.judge(&record.results()).unwrap(), record.verdicts, "{slug}");
+        }
+    }
+
+    #[test]
+    fn a_study_says_what_it_ran_and_declares_its_checks() {
+        for entry in library().unwrap().entries().iter().filter(|e| e.study.is_some()) {
+            let slug = &entry.manifest.slug;
+            let spec =
+                entry.manifest.study.as_ref().unwrap_or_else(|| panic!("{slug}: no [study]"));
+            assert!(!spec.setup.is_empty() && !spec.differences.is_empty(), "{slug}");
+            for claim in &entry.manifest.claims {
+                let tested = !claim.checks.is_empty() || claim.not_tested.is_some();
+                assert!(tested, "{slug} {}: neither checks nor a reason", claim.id);
+            }
+        }
+    }
+
+    #[test]
+    fn abstracts_are_those_of_the_papers() {
+        let abstracts = abstracts().unwrap();
+        assert_eq!(abstracts.len(), 63);
+        assert!(abstracts.iter().all(|text| text.len() > 200));
+    }
+}

@@ -19,11 +19,7 @@ pub struct CausalSelfAttentionConfig {
 impl CausalSelfAttentionConfig {
     /// Attention of this width, divided among `heads`, with Glorot's uniform initial weights.
     pub fn new(width: usize, heads: usize) -> Self {
-        Self {
-            width,
-            heads,
-            init: Init::XavierUniform { gain: 1.0 },
-        }
+        Self { width, heads, init: Init::XavierUniform { gain: 1.0 } }
     }
 
     /// How the four maps are drawn.
@@ -43,25 +39,13 @@ impl CausalSelfAttentionConfig {
     ) -> Result<CausalSelfAttention> {
         let (width, heads) = (self.width, self.heads);
         let divides = heads > 0 && width > 0 && width.is_multiple_of(heads);
-        Error::unless(
-            divides,
-            "CausalSelfAttention",
-            "heads",
-            heads,
-            "a divisor of the width",
-        )?;
+        Error::unless(divides, "CausalSelfAttention", "heads", heads, "a divisor of the width")?;
         let mut map = || {
             let config = LinearConfig::new(width, width).with_init(self.init);
             config.with_bias_init(Init::Constant(0.0)).init(device, rng)
         };
         let (query, key, value, out) = (map()?, map()?, map()?, map()?);
-        Ok(CausalSelfAttention {
-            query,
-            key,
-            value,
-            out,
-            heads,
-        })
+        Ok(CausalSelfAttention { query, key, value, out, heads })
     }
 }
 
@@ -117,9 +101,7 @@ impl CausalSelfAttention {
         let device = x.device();
         let head = width / self.heads;
         let split = |map: &Linear, x: Tensor<3>| {
-            map.forward(x)
-                .reshape([batch, positions, self.heads, head])
-                .swap_dims(1, 2)
+            map.forward(x).reshape([batch, positions, self.heads, head]).swap_dims(1, 2)
         };
         let q = split(&self.query, x.clone()) * (head as f64).powf(-0.5);
         let k = split(&self.key, x.clone());
@@ -130,8 +112,7 @@ impl CausalSelfAttention {
         // gradient can become NaN.
         let scores = q.matmul(k.swap_dims(2, 3)) + mask.unsqueeze();
         let y = activation::softmax(scores, 3).matmul(v);
-        self.out
-            .forward(y.swap_dims(1, 2).reshape([batch, positions, width]))
+        self.out.forward(y.swap_dims(1, 2).reshape([batch, positions, width]))
     }
 
     /// Multiplications and additions of one position among `positions`, forwards.
@@ -152,12 +133,7 @@ mod tests {
     fn layer(width: usize, heads: usize) -> (CausalSelfAttention, Device) {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        (
-            CausalSelfAttentionConfig::new(width, heads)
-                .init(&device, &mut rng)
-                .unwrap(),
-            device,
-        )
+        (CausalSelfAttentionConfig::new(width, heads).init(&device, &mut rng).unwrap(), device)
     }
 
     fn wave(shape: [usize; 3], device: &Device) -> Tensor<3> {
@@ -169,22 +145,14 @@ mod tests {
     #[test]
     fn two_positions_by_hand() {
         let (mut layer, device) = layer(1, 1);
-        for map in [
-            &mut layer.query,
-            &mut layer.key,
-            &mut layer.value,
-            &mut layer.out,
-        ] {
+        for map in [&mut layer.query, &mut layer.key, &mut layer.value, &mut layer.out] {
             map.weight = map.weight.clone().map(|w| w.ones_like());
         }
         // q = k = v = x = (1, 2). Position 1 sees itself: 1. Position 2: scores 2 and 4, weights
         // 1 / (1 + e^2) and the rest: 2 - 1 / (1 + e^2) = 1.880797.
         let y = layer.forward(Tensor::from_floats([[[1.0], [2.0]]], &device));
         let y: Vec<f32> = y.try_into_vec_as().unwrap();
-        assert!(
-            (y[0] - 1.0).abs() < 1e-6 && (y[1] - 1.880797).abs() < 1e-5,
-            "{y:?}"
-        );
+        assert!((y[0] - 1.0).abs() < 1e-6 && (y[1] - 1.880797).abs() < 1e-5, "{y:?}");
     }
 
     #[test]
@@ -204,9 +172,7 @@ mod tests {
             m.forward(x.clone()).square().sum()
         });
         let values: Vec<f32> = x.try_into_vec_as().unwrap();
-        testing::check_input(&device, [2, 3, 4], &values, |x| {
-            layer.forward(x).square().sum()
-        });
+        testing::check_input(&device, [2, 3, 4], &values, |x| layer.forward(x).square().sum());
     }
 
     impl CausalSelfAttention {
@@ -221,9 +187,7 @@ mod tests {
     fn heads_must_divide_the_width() {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let error = CausalSelfAttentionConfig::new(8, 3)
-            .init(&device, &mut rng)
-            .unwrap_err();
+        let error = CausalSelfAttentionConfig::new(8, 3).init(&device, &mut rng).unwrap_err();
         assert_eq!(
             error.to_string(),
             "CausalSelfAttention: `heads` is `3`; expected a divisor of the width"

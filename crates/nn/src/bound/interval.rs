@@ -1,5 +1,7 @@
 //! Boxes of activations and what each kind of layer makes of them.
 
+use std::ops::Add;
+
 use burn::tensor::activation::relu;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, module};
@@ -67,10 +69,7 @@ impl<const D: usize> IntervalBounds<D> {
     /// # Panics
     /// If `eps` is negative or not finite, or `low > high`.
     pub fn from_box(x: Tensor<D>, eps: f64, low: f64, high: f64) -> Self {
-        assert!(
-            eps >= 0.0 && eps.is_finite(),
-            "IntervalBounds: eps is {eps}, expected >= 0"
-        );
+        assert!(eps >= 0.0 && eps.is_finite(), "IntervalBounds: eps is {eps}, expected >= 0");
         assert!(low <= high, "IntervalBounds: the range is {low}..{high}");
         let lower = x.clone().sub_scalar(eps).clamp(low, high);
         let upper = x.add_scalar(eps).clamp(low, high);
@@ -116,10 +115,7 @@ impl<const D: usize> IntervalBounds<D> {
             Some(bias) => center + bias.unsqueeze(),
             None => center,
         };
-        Self {
-            center,
-            radius: self.radius.matmul(weight.abs().unsqueeze()),
-        }
+        Self { center, radius: self.radius.matmul(weight.abs().unsqueeze()) }
     }
 
     /// A fixed map of each unit; `scale` and `shift` broadcast.
@@ -128,10 +124,7 @@ impl<const D: usize> IntervalBounds<D> {
     /// c' = s c + t,  r' = |s| r
     /// ```
     pub fn scale_shift(self, scale: Tensor<D>, shift: Tensor<D>) -> Self {
-        Self {
-            center: self.center * scale.clone() + shift,
-            radius: self.radius * scale.abs(),
-        }
+        Self { center: self.center * scale.clone() + shift, radius: self.radius * scale.abs() }
     }
 
     /// A fixed map of each channel (dimension 1), such as batch normalisation by given statistics.
@@ -165,29 +158,12 @@ impl<const D: usize> IntervalBounds<D> {
         Self::new(relu(self.lower()), relu(self.upper()))
     }
 
-    /// The sum of two activations, as of a residual branch and its trunk.
-    ///
-    /// The two boxes are treated as independent, which is sound and, where they depend on the
-    /// same input, not tight.
-    ///
-    /// # Panics
-    /// If the shapes do not broadcast.
-    pub fn add(self, other: Self) -> Self {
-        Self {
-            center: self.center + other.center,
-            radius: self.radius + other.radius,
-        }
-    }
-
     /// The same box in another shape.
     ///
     /// # Panics
     /// If the number of entries differs.
     pub fn reshape<const E: usize>(self, shape: [usize; E]) -> IntervalBounds<E> {
-        IntervalBounds {
-            center: self.center.reshape(shape),
-            radius: self.radius.reshape(shape),
-        }
+        IntervalBounds { center: self.center.reshape(shape), radius: self.radius.reshape(shape) }
     }
 
     /// All units of an example in one row: `[batch, units]`.
@@ -198,10 +174,23 @@ impl<const D: usize> IntervalBounds<D> {
 
     /// The same box without the graph that led to it.
     pub fn detach(self) -> Self {
-        Self {
-            center: self.center.detach(),
-            radius: self.radius.detach(),
-        }
+        Self { center: self.center.detach(), radius: self.radius.detach() }
+    }
+}
+
+/// The sum of two activations, as of a residual branch and its trunk.
+///
+/// ```text
+/// c' = c_1 + c_2,  r' = r_1 + r_2
+/// ```
+///
+/// The two boxes are treated as independent, which is sound and, where they depend on the same
+/// input, not tight.
+impl<const D: usize> Add for IntervalBounds<D> {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { center: self.center + other.center, radius: self.radius + other.radius }
     }
 }
 
@@ -223,9 +212,6 @@ impl IntervalBounds<4> {
         options: ConvOptions<2>,
     ) -> Self {
         let radius = module::conv2d(self.radius, weight.clone().abs(), None, options.clone());
-        Self {
-            center: module::conv2d(self.center, weight, bias, options),
-            radius,
-        }
+        Self { center: module::conv2d(self.center, weight, bias, options), radius }
     }
 }

@@ -65,10 +65,7 @@ pub fn margin(
     let merged_bias = bias.map(|b| b.clone().select(0, own) - b.select(0, other));
     let lower = bounds.clone().linear(merged, merged_bias).lower();
     let index = labels.reshape([batch, 1, 1]).repeat_dim(2, classes - 1);
-    lower
-        .reshape([batch, classes, classes - 1])
-        .gather(1, index)
-        .reshape([batch, classes - 1])
+    lower.reshape([batch, classes, classes - 1]).gather(1, index).reshape([batch, classes - 1])
 }
 
 /// `logit(y) - logit(j)` for every class but the label: the margins of which [`margin`] gives
@@ -81,15 +78,9 @@ pub fn margin(
 /// If there are fewer than two classes.
 pub fn logit_margins(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<2> {
     let [batch, classes] = logits.dims();
-    assert!(
-        classes >= 2,
-        "logit_margins: logits of shape [{batch}, {classes}]"
-    );
+    assert!(classes >= 2, "logit_margins: logits of shape [{batch}, {classes}]");
     // A point is a box of radius 0, and the last layer an identity.
-    let point = IntervalBounds {
-        radius: logits.zeros_like(),
-        center: logits,
-    };
+    let point = IntervalBounds { radius: logits.zeros_like(), center: logits };
     let identity = Tensor::eye(classes, &point.center.device());
     margin(&point, identity, None, labels)
 }
@@ -128,8 +119,5 @@ pub fn robust_cross_entropy(lower: Tensor<2>) -> Tensor<1> {
 pub fn verified(lower: Tensor<2>) -> Vec<bool> {
     let [_, classes] = lower.dims();
     let values = lower.try_into_vec_as::<f32>().expect("floats");
-    values
-        .chunks(classes)
-        .map(|row| row.iter().all(|&lb| lb > 0.0))
-        .collect()
+    values.chunks(classes).map(|row| row.iter().all(|&lb| lb > 0.0)).collect()
 }

@@ -4,7 +4,7 @@
 //! of the margins, [`verified`] into certificates, and [`robust_cross_entropy`] into a loss.
 //! [`BoundedNet`] is a sequential network that does all of it. For training from scratch,
 //! [`ibp_std`] gives initial weights that keep boxes at their width, and [`tightness_loss`] and
-//! [`relu_balance_loss`] keep them narrow and the ReLUs balanced while the radius is ramped up
+//! [`relu_balance_loss`] keep them narrow and the ReLU states balanced while the radius is ramped up
 //! ([`crate::schedule::Schedule::Smoothed`]).
 
 mod init;
@@ -21,5 +21,7 @@ pub use net::{
 };
 pub use regularize::{ReluStates, relu_balance_loss, tightness_loss};
 
+#[cfg(test)]
+mod soundness;
 #[cfg(test)]
 mod tests;

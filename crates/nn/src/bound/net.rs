@@ -26,10 +26,7 @@ impl HiddenInit {
     fn of(self, fan_in: usize) -> Init {
         match self {
             Self::Rule(init) => init,
-            Self::Ibp => Init::Normal {
-                mean: 0.0,
-                std: ibp_std(fan_in),
-            },
+            Self::Ibp => Init::Normal { mean: 0.0, std: ibp_std(fan_in) },
         }
     }
 }
@@ -108,24 +105,10 @@ impl BoundedNetConfig {
     pub fn init(&self, device: &Device, rng: &mut (impl Rng + ?Sized)) -> Result<BoundedNet> {
         const NAME: &str = "BoundedNet";
         let layers = self.convs.len() + self.hidden.len();
-        Error::unless(
-            layers > 0,
-            NAME,
-            "hidden",
-            layers,
-            "at least 1 hidden layer",
-        )?;
-        Error::unless(
-            self.classes >= 2,
-            NAME,
-            "classes",
-            self.classes,
-            "at least 2",
-        )?;
+        Error::unless(layers > 0, NAME, "hidden", layers, "at least 1 hidden layer")?;
+        Error::unless(self.classes >= 2, NAME, "classes", self.classes, "at least 2")?;
         let norm = |features: usize| {
-            self.batch_norm
-                .then(|| BatchNormConfig::new(features).init(device))
-                .transpose()
+            self.batch_norm.then(|| BatchNormConfig::new(features).init(device)).transpose()
         };
         let [mut channels, mut height, mut width] = self.input;
         let mut convs = Vec::new();
@@ -133,37 +116,24 @@ impl BoundedNetConfig {
             let config = Conv2dConfig::new(channels, shape.channels, [shape.kernel; 2])
                 .with_stride([shape.stride; 2])
                 .with_padding([shape.padding; 2]);
-            let config = config
-                .clone()
-                .with_init(self.init.of(config.fan_in().max(1)));
+            let config = config.clone().with_init(self.init.of(config.fan_in().max(1)));
             let layer = config.init(device, rng)?;
             let size = config.output_size([height, width]);
             let sides = format!("{} on {height} x {width}", shape.kernel);
             Error::unless(size.is_some(), NAME, "kernel", sides, "one that fits in")?;
             [height, width] = size.unwrap_or_default();
             channels = shape.channels;
-            convs.push(ConvBlock {
-                layer,
-                norm: norm(channels)?,
-            });
+            convs.push(ConvBlock { layer, norm: norm(channels)? });
         }
         let mut units = channels * height * width;
         let mut hidden = Vec::new();
         for &outputs in &self.hidden {
             let config = LinearConfig::new(units, outputs).with_init(self.init.of(units.max(1)));
-            hidden.push(LinearBlock {
-                layer: config.init(device, rng)?,
-                norm: norm(outputs)?,
-            });
+            hidden.push(LinearBlock { layer: config.init(device, rng)?, norm: norm(outputs)? });
             units = outputs;
         }
         let head = LinearConfig::new(units, self.classes).init(device, rng)?;
-        Ok(BoundedNet {
-            convs,
-            hidden,
-            head,
-            input: self.input,
-        })
+        Ok(BoundedNet { convs, hidden, head, input: self.input })
     }
 }
 
@@ -270,10 +240,7 @@ impl BoundedNet {
     /// # Panics
     /// If the box does not have `inputs` columns.
     pub fn bounds(&self, input: IntervalBounds<2>) -> Bounded {
-        let running = self
-            .norms()
-            .map(|norm| (norm.running(), 0))
-            .collect::<Vec<_>>();
+        let running = self.norms().map(|norm| (norm.running(), 0)).collect::<Vec<_>>();
         self.bounds_by(input, &running)
     }
 
@@ -357,10 +324,7 @@ impl BoundedNet {
             pre_relu.push(y.clone());
             flat = y.relu();
         }
-        Bounded {
-            pre_relu,
-            last: flat,
-        }
+        Bounded { pre_relu, last: flat }
     }
 
     fn norms(&self) -> impl Iterator<Item = &BatchNorm> {
@@ -369,23 +333,13 @@ impl BoundedNet {
     }
 
     fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
-        let convs = self
-            .convs
-            .iter_mut()
-            .filter_map(|block| block.norm.as_mut());
-        convs.chain(
-            self.hidden
-                .iter_mut()
-                .filter_map(|block| block.norm.as_mut()),
-        )
+        let convs = self.convs.iter_mut().filter_map(|block| block.norm.as_mut());
+        convs.chain(self.hidden.iter_mut().filter_map(|block| block.norm.as_mut()))
     }
 
     fn check(&self, dims: [usize; 2]) -> usize {
         let inputs = self.inputs();
-        assert!(
-            dims[1] == inputs,
-            "BoundedNet: input {dims:?} does not fit {inputs} inputs"
-        );
+        assert!(dims[1] == inputs, "BoundedNet: input {dims:?} does not fit {inputs} inputs");
         dims[0]
     }
 }
@@ -430,11 +384,5 @@ fn channel_moments<const D: usize>(y: &Tensor<D>) -> Statistics {
     let var = (y.clone() - mean.clone()).square().mean_dims(&others);
     let flat = |t: Tensor<D>| t.reshape([dims[1]]);
     let samples = dims.iter().product::<usize>() / dims[1];
-    (
-        Moments {
-            mean: flat(mean),
-            var: flat(var),
-        },
-        samples,
-    )
+    (Moments { mean: flat(mean), var: flat(var) }, samples)
 }

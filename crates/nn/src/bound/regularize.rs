@@ -1,4 +1,4 @@
-//! Two penalties that keep boxes narrow and ReLUs balanced while a radius is being ramped up.
+//! Two penalties that keep boxes narrow and ReLU states balanced while a radius is being ramped up.
 
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
@@ -38,22 +38,14 @@ use super::IntervalBounds;
 pub fn tightness_loss(pre_relu: &[IntervalBounds<2>], input_radius: f64, tau: f64) -> Tensor<1> {
     check("tightness_loss", pre_relu, tau);
     let layer = |bounds: &IntervalBounds<2>| {
-        let ratio = bounds
-            .mean_radius()
-            .clamp_min(1e-12)
-            .recip()
-            .mul_scalar(input_radius);
+        let ratio = bounds.mean_radius().clamp_min(1e-12).recip().mul_scalar(input_radius);
         relu(ratio.neg().add_scalar(tau)).div_scalar(tau)
     };
-    let sum = pre_relu
-        .iter()
-        .map(layer)
-        .reduce(|a, b| a + b)
-        .expect("at least one layer");
+    let sum = pre_relu.iter().map(layer).reduce(|a, b| a + b).expect("at least one layer");
     sum.div_scalar(pre_relu.len() as f64)
 }
 
-/// Penalises layers in which stably active and stably inactive ReLUs are out of balance.
+/// Penalises layers in which stably active and stably inactive ReLU units are out of balance.
 ///
 /// ```text
 /// act = [l > 0], inact = [u < 0], c = (l + u) / 2          masks without gradient
@@ -78,12 +70,8 @@ pub fn tightness_loss(pre_relu: &[IntervalBounds<2>], input_radius: f64, tau: f6
 pub fn relu_balance_loss(pre_relu: &[IntervalBounds<2>], tau: f64) -> Tensor<1> {
     check("relu_balance_loss", pre_relu, tau);
     let device = pre_relu[0].center.device();
-    let layers = pre_relu
-        .iter()
-        .filter_map(|bounds| layer_balance(bounds, tau, &device));
-    let sum = layers
-        .reduce(|a, b| a + b)
-        .unwrap_or_else(|| Tensor::zeros([1], &device));
+    let layers = pre_relu.iter().filter_map(|bounds| layer_balance(bounds, tau, &device));
+    let sum = layers.reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &device));
     sum.div_scalar(pre_relu.len() as f64)
 }
 
@@ -121,13 +109,10 @@ fn shortfall(a: Tensor<1>, b: Tensor<1>, tau: f64, device: &Device) -> Tensor<1>
 
 fn check(name: &str, pre_relu: &[IntervalBounds<2>], tau: f64) {
     assert!(!pre_relu.is_empty(), "{name}: there is no layer");
-    assert!(
-        tau > 0.0,
-        "{name}: tau is {tau}, expected a positive number"
-    );
+    assert!(tau > 0.0, "{name}: tau is {tau}, expected a positive number");
 }
 
-/// What fraction of the ReLUs is in which state for a whole box.
+/// What fraction of the ReLU units is in which state for a whole box.
 ///
 /// ```text
 /// active: l > 0    inactive: u < 0    unstable: the rest
@@ -151,24 +136,10 @@ impl ReluStates {
         let [batch, units] = pre_relu.center.dims();
         let count = batch * units;
         assert!(count > 0, "ReluStates: bounds of shape [{batch}, {units}]");
-        let active: f32 = pre_relu
-            .lower()
-            .greater_scalar(0.0)
-            .float()
-            .sum()
-            .into_scalar();
-        let inactive: f32 = pre_relu
-            .upper()
-            .lower_scalar(0.0)
-            .float()
-            .sum()
-            .into_scalar();
+        let active: f32 = pre_relu.lower().greater_scalar(0.0).float().sum().into_scalar();
+        let inactive: f32 = pre_relu.upper().lower_scalar(0.0).float().sum().into_scalar();
         let [active, inactive] = [active, inactive].map(|n| f64::from(n) / count as f64);
-        Self {
-            active,
-            inactive,
-            unstable: 1.0 - active - inactive,
-        }
+        Self { active, inactive, unstable: 1.0 - active - inactive }
     }
 
     /// How near the two stable states are to each other: `min(q, 1/q)` of `q = active / inactive`,

@@ -52,14 +52,7 @@ impl BackboneConfig {
     }
 
     fn new(kind: Kind, fields: usize, width: usize) -> Self {
-        Self {
-            kind,
-            fields,
-            width,
-            hidden: vec![1024, 512, 256],
-            bias: false,
-            layers: 3,
-        }
+        Self { kind, fields, width, hidden: vec![1024, 512, 256], bias: false, layers: 3 }
     }
 
     /// Sizes of the hidden layers of the deep part; 1024, 512, 256 by default.
@@ -80,34 +73,16 @@ impl BackboneConfig {
         self
     }
 
-    /// Makes the backbone: PyTorch's default initial weights, constants and cross biases 0.
+    /// Makes the backbone: initial weights as in `torch.nn.Linear`, constants and cross biases 0.
     ///
     /// # Errors
     /// If a size is 0, if a deep part has no hidden layer, or with fewer than two fields.
     pub fn init(&self, device: &Device, rng: &mut (impl Rng + ?Sized)) -> Result<Backbone> {
-        Error::unless(
-            self.fields >= 2,
-            "Backbone",
-            "fields",
-            self.fields,
-            "at least 2",
-        )?;
-        Error::unless(
-            self.width > 0,
-            "Backbone",
-            "width",
-            self.width,
-            "at least 1",
-        )?;
+        Error::unless(self.fields >= 2, "Backbone", "fields", self.fields, "at least 2")?;
+        Error::unless(self.width > 0, "Backbone", "width", self.width, "at least 1")?;
         let deep = self.kind != Kind::Fm;
         let hidden = !deep || !self.hidden.is_empty();
-        Error::unless(
-            hidden,
-            "Backbone",
-            "hidden",
-            "[]",
-            "at least one hidden layer",
-        )?;
+        Error::unless(hidden, "Backbone", "hidden", "[]", "at least one hidden layer")?;
         let flat = self.fields * self.width;
         let sizes = |inputs: usize, outputs: &[usize]| {
             let mut sizes = vec![inputs];
@@ -117,29 +92,21 @@ impl BackboneConfig {
         };
         Ok(match self.kind {
             Kind::Fm => {
-                let bias = self
-                    .bias
-                    .then(|| Init::Constant(0.0).param([1], (1, 1), device, rng));
+                let bias = self.bias.then(|| Init::Constant(0.0).param([1], (1, 1), device, rng));
                 Backbone::Fm(Fm { bias })
             }
-            Kind::DeepFm => Backbone::DeepFm(DeepFm {
-                deep: sizes(flat, &[1]).init(device, rng)?,
-            }),
+            Kind::DeepFm => Backbone::DeepFm(DeepFm { deep: sizes(flat, &[1]).init(device, rng)? }),
             Kind::Dcn => {
                 let last = self.hidden[self.hidden.len() - 1];
                 Backbone::Dcn(Dcn {
                     cross: CrossNetConfig::new(flat, self.layers).init(device, rng)?,
                     deep: sizes(flat, &[]).init(device, rng)?,
-                    head: LinearConfig::new(flat + last, 1)
-                        .with_bias(false)
-                        .init(device, rng)?,
+                    head: LinearConfig::new(flat + last, 1).with_bias(false).init(device, rng)?,
                 })
             }
             Kind::Ipnn => {
                 let pairs = self.fields * (self.fields - 1) / 2;
-                Backbone::Ipnn(Ipnn {
-                    deep: sizes(flat + pairs, &[1]).init(device, rng)?,
-                })
+                Backbone::Ipnn(Ipnn { deep: sizes(flat + pairs, &[1]).init(device, rng)? })
             }
         })
     }
@@ -284,8 +251,7 @@ impl Dcn {
     pub fn forward(&self, e: Tensor<3>) -> Tensor<2> {
         let x = flatten(e);
         let deep = Activation::Relu.forward(self.deep.forward(x.clone()));
-        self.head
-            .forward(Tensor::cat(vec![self.cross.forward(x), deep], 1))
+        self.head.forward(Tensor::cat(vec![self.cross.forward(x), deep], 1))
     }
 }
 
@@ -346,23 +312,16 @@ mod tests {
             BackboneConfig::dcn(FIELDS, WIDTH).with_cross_layers(2),
             BackboneConfig::ipnn(FIELDS, WIDTH),
         ];
-        configs
-            .map(|c| c.with_hidden([5, 4]).init(&device, &mut rng).unwrap())
-            .into()
+        configs.map(|c| c.with_hidden([5, 4]).init(&device, &mut rng).unwrap()).into()
     }
 
     fn e(values: &[f32]) -> Tensor<3> {
         let device = device::named("flex").unwrap();
         let rows = values.len() / (FIELDS * WIDTH);
-        Tensor::from_data(
-            TensorData::new(values.to_vec(), [rows, FIELDS, WIDTH]),
-            &device,
-        )
+        Tensor::from_data(TensorData::new(values.to_vec(), [rows, FIELDS, WIDTH]), &device)
     }
 
-    const E: [f32; 12] = [
-        1.0, 2.0, 0.0, 1.0, -1.0, 3.0, 0.4, -0.3, 0.8, 0.1, -0.6, 0.5,
-    ];
+    const E: [f32; 12] = [1.0, 2.0, 0.0, 1.0, -1.0, 3.0, 0.4, -0.3, 0.8, 0.1, -0.6, 0.5];
 
     #[test]
     fn zero_vectors_leave_only_the_constant() {
@@ -374,16 +333,12 @@ mod tests {
 
     #[test]
     fn a_deep_fm_is_the_sum_of_its_parts() {
-        let Backbone::DeepFm(model) = &backbones()[1] else {
-            panic!("the second is a DeepFM")
-        };
+        let Backbone::DeepFm(model) = &backbones()[1] else { panic!("the second is a DeepFM") };
         let parts = fm_pairwise(e(&E)) + model.deep.forward(e(&E).reshape([2, 6]));
         let y: Vec<f32> = model.forward(e(&E)).try_into_vec_as().unwrap();
         assert_eq!(y, parts.try_into_vec_as::<f32>().unwrap());
         // The factorization machine alone gives 10 for the first row.
-        let Backbone::Fm(fm) = &backbones()[0] else {
-            panic!("the first is an FM")
-        };
+        let Backbone::Fm(fm) = &backbones()[0] else { panic!("the first is an FM") };
         assert_eq!(fm.forward(e(&E)).try_into_vec_as::<f32>().unwrap()[0], 10.0);
     }
 
@@ -402,10 +357,7 @@ mod tests {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         // Two values for each of the three fields; 1 and 4 are closed.
-        let init = Init::Normal {
-            mean: 0.0,
-            std: 1.0,
-        };
+        let init = Init::Normal { mean: 0.0, std: 1.0 };
         let table = GatedEmbeddingConfig::new(6, WIDTH).with_init(init);
         let table = table.init(&device, &mut rng).unwrap();
         let table = table.with_kept(&[true, false, true, true, false, true]);
@@ -435,10 +387,7 @@ mod tests {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         assert!(BackboneConfig::fm(1, 4).init(&device, &mut rng).is_err());
-        let error = BackboneConfig::dcn(3, 4)
-            .with_hidden([])
-            .init(&device, &mut rng)
-            .unwrap_err();
+        let error = BackboneConfig::dcn(3, 4).with_hidden([]).init(&device, &mut rng).unwrap_err();
         assert!(error.to_string().contains("`hidden` is `[]`"), "{error}");
     }
 }

@@ -21,28 +21,17 @@ impl CrossNetConfig {
         Self { inputs, layers }
     }
 
-    /// Makes the network: PyTorch's default initial weights, biases 0.
+    /// Makes the network: initial weights as in `torch.nn.Linear`, biases 0.
     ///
     /// # Errors
     /// If a size is 0.
     pub fn init(&self, device: &Device, rng: &mut (impl Rng + ?Sized)) -> Result<CrossNet> {
-        Error::unless(
-            self.layers > 0,
-            "CrossNet",
-            "layers",
-            self.layers,
-            "at least 1",
-        )?;
+        Error::unless(self.layers > 0, "CrossNet", "layers", self.layers, "at least 1")?;
         let weight = LinearConfig::new(self.inputs, 1).with_bias(false);
-        let weights = (0..self.layers)
-            .map(|_| weight.init(device, rng))
-            .collect::<Result<_>>()?;
+        let weights = (0..self.layers).map(|_| weight.init(device, rng)).collect::<Result<_>>()?;
         let zero = Init::Constant(0.0);
         let bias = |_| zero.param([self.inputs], (self.inputs, 1), device, rng);
-        Ok(CrossNet {
-            weights,
-            biases: (0..self.layers).map(bias).collect(),
-        })
+        Ok(CrossNet { weights, biases: (0..self.layers).map(bias).collect() })
     }
 }
 
@@ -108,9 +97,7 @@ mod tests {
     fn net(layers: usize) -> CrossNet {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(2);
-        CrossNetConfig::new(2, layers)
-            .init(&device, &mut rng)
-            .unwrap()
+        CrossNetConfig::new(2, layers).init(&device, &mut rng).unwrap()
     }
 
     #[test]
@@ -120,9 +107,8 @@ mod tests {
         // x2 = (1, 2) *  1 + (0, 1) + (0.5, 0) = (1.5, 3)
         let device = device::named("flex").unwrap();
         let mut net = net(2);
-        for (layer, (w, b)) in [([1.0, -1.0], [0.5, 0.0]), ([2.0, 0.0], [0.0, 1.0])]
-            .into_iter()
-            .enumerate()
+        for (layer, (w, b)) in
+            [([1.0, -1.0], [0.5, 0.0]), ([2.0, 0.0], [0.0, 1.0])].into_iter().enumerate()
         {
             let w = Tensor::<2>::from_data(TensorData::new(w.to_vec(), [2, 1]), &device);
             net.weights[layer].weight = Param::from_tensor(w);
@@ -137,13 +123,9 @@ mod tests {
         let device = device::named("flex").unwrap();
         let net = net(3);
         let x = [0.4, -0.7, 1.1, 0.2];
-        testing::check_input(&device, [2, 2], &x, |x: Tensor<2>| {
-            net.forward(x).square().mean()
-        });
+        testing::check_input(&device, [2, 2], &x, |x: Tensor<2>| net.forward(x).square().mean());
         let x = Tensor::<2>::from_data(TensorData::new(x.to_vec(), [2, 2]), &device);
-        testing::check_module(&net, |net: &CrossNet| {
-            net.forward(x.clone()).square().mean()
-        });
+        testing::check_module(&net, |net: &CrossNet| net.forward(x.clone()).square().mean());
     }
 
     #[test]

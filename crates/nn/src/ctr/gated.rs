@@ -37,13 +37,7 @@ impl GatedEmbeddingConfig {
     /// the fans of the whole table.
     pub fn new(values: usize, width: usize) -> Self {
         let init = Init::XavierUniform { gain: 1.0 };
-        Self {
-            values,
-            width,
-            start: 0.5,
-            fields: None,
-            init,
-        }
+        Self { values, width, start: 0.5, fields: None, init }
     }
 
     /// Where the gates start, m0.
@@ -74,28 +68,15 @@ impl GatedEmbeddingConfig {
         let (m, d) = (self.values, self.width);
         Error::unless(m > 0, LAYER, "values", m, "at least 1")?;
         Error::unless(d > 0, LAYER, "width", d, "at least 1")?;
-        Error::unless(
-            self.start > 0.0,
-            LAYER,
-            "start",
-            self.start,
-            "more than 0: an open gate",
-        )?;
+        Error::unless(self.start > 0.0, LAYER, "start", self.start, "more than 0: an open gate")?;
         let owner = match &self.fields {
             None => None,
             Some(sizes) => {
                 let sum: usize = sizes.iter().sum();
-                Error::unless(
-                    sum == m,
-                    LAYER,
-                    "field sizes, summed",
-                    sum,
-                    "the number of values",
-                )?;
+                Error::unless(sum == m, LAYER, "field sizes, summed", sum, "the number of values")?;
                 let owners = sizes.iter().enumerate();
-                let owners: Vec<i32> = owners
-                    .flat_map(|(field, &n)| std::iter::repeat_n(field as i32, n))
-                    .collect();
+                let owners: Vec<i32> =
+                    owners.flat_map(|(field, &n)| std::iter::repeat_n(field as i32, n)).collect();
                 Some(Tensor::from_data(TensorData::new(owners, [m]), device))
             }
         };
@@ -212,15 +193,10 @@ impl GatedEmbedding {
             kept.len()
         );
         let start = self.start as f32;
-        let gates: Vec<f32> = kept
-            .iter()
-            .map(|&k| if k { start } else { -start })
-            .collect();
+        let gates: Vec<f32> = kept.iter().map(|&k| if k { start } else { -start }).collect();
         let device = self.table.val().device();
-        self.gate = Param::from_tensor(Tensor::from_data(
-            TensorData::new(gates, [values, 1]),
-            &device,
-        ));
+        self.gate =
+            Param::from_tensor(Tensor::from_data(TensorData::new(gates, [values, 1]), &device));
         self.owner = None;
         self
     }
@@ -237,10 +213,7 @@ impl GatedEmbedding {
     /// If the tables differ in shape.
     pub fn rewind(mut self, checkpoint: &Self) -> Self {
         let (now, then) = (self.table.dims(), checkpoint.table.dims());
-        assert_eq!(
-            now, then,
-            "GatedEmbedding: a table {now:?} rewound to one of {then:?}"
-        );
+        assert_eq!(now, then, "GatedEmbedding: a table {now:?} rewound to one of {then:?}");
         self.table = checkpoint.table.clone();
         self
     }
@@ -265,9 +238,7 @@ impl GatedEmbedding {
 }
 
 fn host(tensor: Tensor<2>) -> Vec<f32> {
-    tensor
-        .try_into_vec_as()
-        .expect("a float tensor reads as f32")
+    tensor.try_into_vec_as().expect("a float tensor reads as f32")
 }
 
 #[cfg(test)]
@@ -281,14 +252,8 @@ mod tests {
     fn table(values: usize, width: usize) -> GatedEmbedding {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let init = Init::Normal {
-            mean: 0.0,
-            std: 0.5,
-        };
-        GatedEmbeddingConfig::new(values, width)
-            .with_init(init)
-            .init(&device, &mut rng)
-            .unwrap()
+        let init = Init::Normal { mean: 0.0, std: 0.5 };
+        GatedEmbeddingConfig::new(values, width).with_init(init).init(&device, &mut rng).unwrap()
     }
 
     fn with_gates(mut table: GatedEmbedding, gates: &[f32]) -> GatedEmbedding {
@@ -317,10 +282,7 @@ mod tests {
         for (tau, values) in expected {
             let gates = host(table.gates(GateMode::Soft { tau }).unwrap());
             for (got, want) in gates.iter().zip(values) {
-                assert!(
-                    (got - want).abs() < 2e-6,
-                    "tau {tau}: {got}, expected {want}"
-                );
+                assert!((got - want).abs() < 2e-6, "tau {tau}: {got}, expected {want}");
             }
         }
         let hard = host(table.gates(GateMode::Hard).unwrap());
@@ -333,8 +295,7 @@ mod tests {
         let ids = ids(&[[0, 8], [4, 4]]);
         let soft = table.lookup(ids.clone(), GateMode::Soft { tau: 1.0 });
         let off = table.lookup(ids, GateMode::Off);
-        soft.into_data()
-            .assert_approx_eq::<f32>(&off.into_data(), Tolerance::absolute(1e-6));
+        soft.into_data().assert_approx_eq::<f32>(&off.into_data(), Tolerance::absolute(1e-6));
         assert_eq!(table.kept(GateMode::Hard), [true; 9]);
     }
 
@@ -346,7 +307,7 @@ mod tests {
         gates.resize(40, 0.4);
         let mut large = with_gates(table(40, 2), &gates);
         let head = small.table.val().inner();
-        let tail = large.table.val().inner().slice([3..40]);
+        let tail = large.table.val().inner().slice_dim(0, 3..40);
         large.table = Param::from_tensor(Tensor::cat(vec![head, tail], 0).autodiff());
         for mode in [GateMode::Soft { tau: 5.0 }, GateMode::Hard, GateMode::Off] {
             let a = small.lookup(ids(&[[0, 1], [2, 1]]), mode).into_data();
@@ -380,10 +341,7 @@ mod tests {
         let lambda = 1e-2;
         let grads = (e.sum() * 0.0 + table.l1(1.0) * lambda).backward();
         for slope in host(table.gate.val().grad(&grads).unwrap()) {
-            assert!(
-                (f64::from(slope) - lambda * 0.235004).abs() < 1e-8,
-                "{slope}"
-            );
+            assert!((f64::from(slope) - lambda * 0.235004).abs() < 1e-8, "{slope}");
         }
         assert!((table.l1(1.0).into_scalar::<f32>() - 7.0 * 0.622_459_4).abs() < 1e-5);
     }
@@ -407,10 +365,7 @@ mod tests {
     #[test]
     fn hard_gates_get_no_gradient_and_close_their_rows() {
         let table = with_gates(table(4, 2), &[0.3, -0.01, 0.02, -0.5]);
-        let grads = table
-            .lookup(ids(&[[0, 1], [2, 3]]), GateMode::Hard)
-            .sum()
-            .backward();
+        let grads = table.lookup(ids(&[[0, 1], [2, 3]]), GateMode::Hard).sum().backward();
         assert!(table.gate.val().grad(&grads).is_none());
         let slopes = host(table.table.val().grad(&grads).unwrap());
         let c = 1.606_530_7;
@@ -431,13 +386,7 @@ mod tests {
         assert!((slopes[1] - 3.0 * 0.235_004).abs() < 1e-5);
         let table = with_gates(table, &[-0.1, 0.1]);
         assert_eq!(table.kept(GateMode::Hard), [false, false, true, true, true]);
-        assert!(
-            config
-                .clone()
-                .with_field_gates([2, 2])
-                .init(&device, &mut rng)
-                .is_err()
-        );
+        assert!(config.clone().with_field_gates([2, 2]).init(&device, &mut rng).is_err());
     }
 
     #[test]

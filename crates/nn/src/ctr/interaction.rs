@@ -60,14 +60,9 @@ pub fn fm_pairwise(e: Tensor<3>) -> Tensor<2> {
 /// ```
 pub fn inner_products(e: Tensor<3>) -> Tensor<2> {
     let [rows, fields, width] = e.dims();
-    assert!(
-        fields >= 2,
-        "inner_products: input {:?} has no pairs",
-        [rows, fields, width]
-    );
-    let upper: Vec<i32> = (0..fields)
-        .flat_map(|i| (i + 1..fields).map(move |j| (i * fields + j) as i32))
-        .collect();
+    assert!(fields >= 2, "inner_products: input {:?} has no pairs", [rows, fields, width]);
+    let upper: Vec<i32> =
+        (0..fields).flat_map(|i| (i + 1..fields).map(move |j| (i * fields + j) as i32)).collect();
     let pairs = upper.len();
     let upper = Tensor::<1, Int>::from_data(TensorData::new(upper, [pairs]), &e.device());
     let all = e.clone().matmul(e.swap_dims(1, 2));
@@ -79,9 +74,7 @@ mod tests {
     use super::*;
     use crate::{device, testing};
 
-    const E: [f32; 12] = [
-        1.0, 2.0, 0.0, 1.0, -1.0, 3.0, 0.4, -0.3, 0.8, 0.1, -0.6, 0.5,
-    ];
+    const E: [f32; 12] = [1.0, 2.0, 0.0, 1.0, -1.0, 3.0, 0.4, -0.3, 0.8, 0.1, -0.6, 0.5];
 
     fn e() -> Tensor<3> {
         let device = device::named("flex").unwrap();
@@ -95,7 +88,7 @@ mod tests {
         let device = device::named("flex").unwrap();
         let g = 1.606_530_66;
         let gates = Tensor::<3>::from_floats([[[g], [0.0], [g]]], &device);
-        let y = fm_pairwise(e().slice([0..1]) * gates).into_scalar::<f32>();
+        let y = fm_pairwise(e().slice_dim(0, 0..1) * gates).into_scalar::<f32>();
         assert!((y - 12.904704).abs() < 1e-5, "{y}");
     }
 
@@ -112,9 +105,7 @@ mod tests {
     #[test]
     fn gradients() {
         let device = device::named("flex").unwrap();
-        testing::check_input(&device, [2, 3, 2], &E, |e: Tensor<3>| {
-            fm_pairwise(e).square().mean()
-        });
+        testing::check_input(&device, [2, 3, 2], &E, |e: Tensor<3>| fm_pairwise(e).square().mean());
         testing::check_input(&device, [2, 3, 2], &E, |e: Tensor<3>| {
             let p = inner_products(e);
             (p.clone().slice([0..2, 0..1]) * p.slice([0..2, 2..3])).sum()

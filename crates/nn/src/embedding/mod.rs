@@ -18,14 +18,7 @@ pub struct EmbeddingConfig {
 impl EmbeddingConfig {
     /// A table of `symbols` rows, drawn from N(0, 1) as in PyTorch.
     pub fn new(symbols: usize, width: usize) -> Self {
-        Self {
-            symbols,
-            width,
-            init: Init::Normal {
-                mean: 0.0,
-                std: 1.0,
-            },
-        }
+        Self { symbols, width, init: Init::Normal { mean: 0.0, std: 1.0 } }
     }
 
     /// How the table is drawn.
@@ -42,9 +35,7 @@ impl EmbeddingConfig {
         let (n, d) = (self.symbols, self.width);
         Error::unless(n > 0, "Embedding", "symbols", n, "at least 1")?;
         Error::unless(d > 0, "Embedding", "width", d, "at least 1")?;
-        Ok(Embedding {
-            weight: self.init.param([n, d], (n, d), device, rng),
-        })
+        Ok(Embedding { weight: self.init.param([n, d], (n, d), device, rng) })
     }
 }
 
@@ -116,19 +107,11 @@ mod tests {
         let symbols = Tensor::<2, Int>::from_ints([[2, 0], [2, 1]], &device);
         let y: Vec<f32> = table.forward(symbols.clone()).try_into_vec_as().unwrap();
         assert_eq!(y, [4., 5., 0., 1., 4., 5., 2., 3.]);
-        let list: Vec<f32> = table
-            .rows(symbols.clone().reshape([4]))
-            .try_into_vec_as()
-            .unwrap();
+        let list: Vec<f32> = table.rows(symbols.clone().reshape([4])).try_into_vec_as().unwrap();
         assert_eq!(list, y);
         // Symbol 2 stands there twice: its gradient is the sum of both.
         let grads = table.forward(symbols.clone()).sum().backward();
-        let grad: Vec<f32> = table
-            .weight
-            .grad(&grads)
-            .unwrap()
-            .try_into_vec_as()
-            .unwrap();
+        let grad: Vec<f32> = table.weight.grad(&grads).unwrap().try_into_vec_as().unwrap();
         assert_eq!(grad, [1., 1., 1., 1., 2., 2.]);
         testing::check_module(&table, |t: &Embedding| {
             (t.forward(symbols.clone()) * 0.1).exp().sum()

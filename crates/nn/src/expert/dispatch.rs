@@ -51,20 +51,12 @@ pub fn dispatch(
     let list = |ids: &[i64]| Tensor::<1, Int>::from_ints(ids, &device);
     let (mut outputs, mut places, mut entries) = (Vec::new(), Vec::new(), Vec::new());
     for e in 0..experts {
-        let rows: Vec<i64> = chosen
-            .tokens_of(e)
-            .into_iter()
-            .map(|token| token as i64)
-            .collect();
+        let rows: Vec<i64> = chosen.tokens_of(e).into_iter().map(|token| token as i64).collect();
         if rows.is_empty() {
             continue;
         }
         let all = rows.len() == tokens;
-        let input = if all {
-            x.clone()
-        } else {
-            x.clone().select(0, list(&rows))
-        };
+        let input = if all { x.clone() } else { x.clone().select(0, list(&rows)) };
         let output = expert(e, input);
         assert_eq!(
             output.dims()[0],
@@ -101,11 +93,7 @@ mod tests {
         let device = device::named("flex").unwrap();
         let rows = vec![true, false, true, true, false, false];
         let chosen = Chosen::new(rows, 3);
-        let routing = Routing {
-            weights: chosen.tensor(&device),
-            chosen,
-            balance: None,
-        };
+        let routing = Routing { weights: chosen.tensor(&device), chosen, balance: None };
         let calls = RefCell::new(Vec::new());
         let x = Tensor::<2>::from_floats([[1.0], [2.0]], &device);
         let y = dispatch(x, &routing, |expert, rows| {
@@ -128,18 +116,10 @@ mod tests {
         let x = Tensor::<1>::from_floats([0.5, -1.0, 2.0], &device).reshape([3, 1]);
         let run = |x: Tensor<2>, g: Tensor<2>| {
             let weights = g * mask.clone();
-            let routing = Routing {
-                weights,
-                chosen: chosen.clone(),
-                balance: None,
-            };
-            dispatch(x, &routing, |e, rows| (rows * (e as f64 + 1.0)).tanh())
-                .square()
-                .sum()
+            let routing = Routing { weights, chosen: chosen.clone(), balance: None };
+            dispatch(x, &routing, |e, rows| (rows * (e as f64 + 1.0)).tanh()).square().sum()
         };
-        testing::check_input(&device, [3, 1], &[0.5, -1.0, 2.0], |x| {
-            run(x, weights.clone())
-        });
+        testing::check_input(&device, [3, 1], &[0.5, -1.0, 2.0], |x| run(x, weights.clone()));
         testing::check_input(&device, [3, 2], &g, |g| run(x.clone(), g));
     }
 

@@ -22,12 +22,7 @@ pub struct MoeFfnConfig {
 impl MoeFfnConfig {
     /// Independent experts with ReLU and PyTorch's default initial weights.
     pub fn new(d_model: usize, d_ff: usize, experts: usize) -> Self {
-        Self {
-            d_model,
-            d_ff,
-            experts,
-            activation: Activation::Relu,
-        }
+        Self { d_model, d_ff, experts, activation: Activation::Relu }
     }
 
     /// The nonlinearity of the experts.
@@ -43,9 +38,7 @@ impl MoeFfnConfig {
     pub fn init(&self, device: &Device, rng: &mut (impl Rng + ?Sized)) -> Result<MoeFfn> {
         let one = MlpConfig::new([self.d_model, self.d_ff, self.d_model]);
         let one = one.with_activation(self.activation);
-        let experts = (0..self.experts)
-            .map(|_| one.init(device, rng))
-            .collect::<Result<_>>()?;
+        let experts = (0..self.experts).map(|_| one.init(device, rng)).collect::<Result<_>>()?;
         MoeFfn::new(experts)
     }
 }
@@ -90,13 +83,7 @@ impl MoeFfn {
     /// # Errors
     /// If there are none.
     pub fn new(experts: Vec<Mlp>) -> Result<Self> {
-        Error::unless(
-            !experts.is_empty(),
-            "MoeFfn",
-            "experts",
-            experts.len(),
-            "at least 1",
-        )?;
+        Error::unless(!experts.is_empty(), "MoeFfn", "experts", experts.len(), "at least 1")?;
         Ok(Self { experts })
     }
 
@@ -106,13 +93,8 @@ impl MoeFfn {
     /// If `x`, the routing and the experts do not fit together.
     pub fn forward(&self, x: Tensor<2>, routing: &Routing) -> Tensor<2> {
         let (found, expected) = (self.experts.len(), routing.chosen.experts());
-        assert_eq!(
-            found, expected,
-            "MoeFfn: {found} experts, a routing for {expected}"
-        );
-        dispatch(x, routing, |expert, rows| {
-            self.experts[expert].forward(rows)
-        })
+        assert_eq!(found, expected, "MoeFfn: {found} experts, a routing for {expected}");
+        dispatch(x, routing, |expert, rows| self.experts[expert].forward(rows))
     }
 
     /// Multiplications and additions of one expert for one token, forwards.
@@ -168,9 +150,7 @@ mod tests {
         let moe = moe.init(&device, &mut rng).unwrap();
         let x = Tensor::<2>::from_floats([[0.3, -1.0], [1.2, 0.1]], &device);
         let routing = Routing::uniform(2, 2, &device);
-        testing::check_module(&moe, |moe: &MoeFfn| {
-            moe.forward(x.clone(), &routing).square().sum()
-        });
+        testing::check_module(&moe, |moe: &MoeFfn| moe.forward(x.clone(), &routing).square().sum());
     }
 
     #[test]
@@ -179,9 +159,6 @@ mod tests {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let moe = MoeFfnConfig::new(2, 3, 2).init(&device, &mut rng).unwrap();
-        moe.forward(
-            Tensor::ones([1, 2], &device),
-            &Routing::uniform(1, 3, &device),
-        );
+        moe.forward(Tensor::ones([1, 2], &device), &Routing::uniform(1, 3, &device));
     }
 }

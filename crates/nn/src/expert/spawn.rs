@@ -48,13 +48,7 @@ pub fn spawn_experts(
     rng: &mut (impl Rng + ?Sized),
 ) -> Result<Vec<Mlp>> {
     Error::unless(count > 0, "spawn_experts", "count", count, "at least 1")?;
-    Error::unless(
-        (0.0..1.0).contains(&rho),
-        "spawn_experts",
-        "rho",
-        rho,
-        "from 0 to below 1",
-    )?;
+    Error::unless((0.0..1.0).contains(&rho), "spawn_experts", "rho", rho, "from 0 to below 1")?;
     let mut copy = |layer: &Linear| {
         let weight = layer.weight.val();
         let keep: Vec<f32> = (0..weight.shape().num_elements())
@@ -63,16 +57,11 @@ pub fn spawn_experts(
         let mask = Tensor::from_data(TensorData::new(keep, weight.dims()), &weight.device());
         Linear {
             weight: Param::from_tensor((weight * mask).detach()),
-            bias: layer
-                .bias
-                .as_ref()
-                .map(|bias| Param::from_tensor(bias.val().detach())),
+            bias: layer.bias.as_ref().map(|bias| Param::from_tensor(bias.val().detach())),
         }
     };
-    let mut expert = || Mlp {
-        layers: base.layers.iter().map(&mut copy).collect(),
-        activation: base.activation,
-    };
+    let mut expert =
+        || Mlp { layers: base.layers.iter().map(&mut copy).collect(), activation: base.activation };
     Ok((0..count).map(|_| expert()).collect())
 }
 
@@ -82,13 +71,8 @@ pub fn spawn_experts(
 /// If the experts differ in shape.
 pub fn mean_cosine(experts: &[Mlp]) -> f64 {
     let flat = |expert: &Mlp| -> Vec<f64> {
-        let weights = expert
-            .layers
-            .iter()
-            .map(|layer| layer.weight.val().into_data());
-        weights
-            .flat_map(|data| data.iter::<f64>().collect::<Vec<_>>())
-            .collect()
+        let weights = expert.layers.iter().map(|layer| layer.weight.val().into_data());
+        weights.flat_map(|data| data.iter::<f64>().collect::<Vec<_>>()).collect()
     };
     let flat: Vec<Vec<f64>> = experts.iter().map(flat).collect();
     let dot = |a: &[f64], b: &[f64]| {
@@ -102,11 +86,7 @@ pub fn mean_cosine(experts: &[Mlp]) -> f64 {
             pairs += 1;
         }
     }
-    if pairs == 0 {
-        1.0
-    } else {
-        sum / f64::from(pairs)
-    }
+    if pairs == 0 { 1.0 } else { sum / f64::from(pairs) }
 }
 
 #[cfg(test)]
@@ -125,19 +105,11 @@ mod tests {
     fn a_share_rho_of_each_weight_is_zero_and_biases_are_kept() {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let base = MlpConfig::new([20, 50, 20])
-            .init(&device, &mut rng)
-            .unwrap();
+        let base = MlpConfig::new([20, 50, 20]).init(&device, &mut rng).unwrap();
         let experts = spawn_experts(&base, 3, 0.3, &mut rng).unwrap();
         for expert in &experts {
             for (layer, old) in expert.layers.iter().zip(&base.layers) {
-                let zero = layer
-                    .weight
-                    .val()
-                    .equal_scalar(0.0)
-                    .int()
-                    .sum()
-                    .into_scalar::<i64>();
+                let zero = layer.weight.val().equal_scalar(0.0).int().sum().into_scalar::<i64>();
                 // 1000 entries, standard deviation sqrt(1000 * 0.3 * 0.7) = 14.5: within 4.
                 assert!((zero - 300).abs() < 58, "{zero}");
                 let (new, old) = (layer.bias.as_ref().unwrap(), old.bias.as_ref().unwrap());

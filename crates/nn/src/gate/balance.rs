@@ -44,11 +44,7 @@ pub fn load_times_importance(g: Tensor<2>, chosen: &Chosen) -> Tensor<1> {
         "load_times_importance: weights {:?} do not fit the chosen",
         [tokens, experts]
     );
-    let count: Vec<f32> = chosen
-        .load()
-        .iter()
-        .map(|&n| n as f32 / tokens as f32)
-        .collect();
+    let count: Vec<f32> = chosen.load().iter().map(|&n| n as f32 / tokens as f32).collect();
     let ce = Tensor::<1>::from_floats(count.as_slice(), &g.device());
     let me = g.mean_dim(0).squeeze_dim::<1>(0);
     (me * ce).sum() * experts as f64
@@ -107,8 +103,6 @@ mod tests {
         let device = device::named("flex").unwrap();
         let chosen = Chosen::new(vec![true, false, true, true, false, true], 3);
         let values = [0.2, 0.3, 0.5, 0.1, 0.6, 0.3];
-        testing::check_input(&device, [2, 3], &values, |g| {
-            load_times_importance(g, &chosen)
-        });
+        testing::check_input(&device, [2, 3], &values, |g| load_times_importance(g, &chosen));
     }
 }

@@ -37,15 +37,7 @@ impl DtsGateConfig {
     /// `hard_from` on; threshold 0.001 and PyTorch's default initial weights.
     pub fn new(d_model: usize, experts: usize, temperature: Schedule, hard_from: usize) -> Self {
         let (threshold, weights, init) = (0.001, GateWeights::Gumbel, Init::FanIn);
-        Self {
-            d_model,
-            experts,
-            temperature,
-            hard_from,
-            threshold,
-            weights,
-            init,
-        }
+        Self { d_model, experts, temperature, hard_from, threshold, weights, init }
     }
 
     /// Weight below which an expert is not evaluated.
@@ -78,13 +70,7 @@ impl DtsGateConfig {
         }
         let most = 1.0 / self.experts.max(1) as f64;
         let within = (0.0..most).contains(&self.threshold);
-        Error::unless(
-            within,
-            "DtsGate",
-            "threshold",
-            self.threshold,
-            "below 1 / experts",
-        )?;
+        Error::unless(within, "DtsGate", "threshold", self.threshold, "below 1 / experts")?;
         let linear = LinearConfig::new(self.d_model, self.experts).with_bias(false);
         Ok(DtsGate {
             weight: linear.with_init(self.init).init(device, rng)?,
@@ -162,12 +148,7 @@ impl DtsGate {
     ) -> Routing {
         let h = self.weight.forward(x);
         let noise = gumbel_noise(h.dims(), &h.device(), rng);
-        self.route(
-            h,
-            self.temperature.at(step),
-            Some(noise),
-            step >= self.hard_from,
-        )
+        self.route(h, self.temperature.at(step), Some(noise), step >= self.hard_from)
     }
 
     /// Routes as in training at `step`, without noise, and to all experts above the threshold.
@@ -175,12 +156,7 @@ impl DtsGate {
     /// # Panics
     /// If the last dimension of `x` is not `d_model`.
     pub fn forward_mixture(&self, x: Tensor<2>, step: usize) -> Routing {
-        self.route(
-            self.weight.forward(x),
-            self.temperature.at(step),
-            None,
-            false,
-        )
+        self.route(self.weight.forward(x), self.temperature.at(step), None, false)
     }
 
     /// Routes each token to one expert, without noise: the sparse model.
@@ -188,12 +164,7 @@ impl DtsGate {
     /// # Panics
     /// If the last dimension of `x` is not `d_model`.
     pub fn forward(&self, x: Tensor<2>, step: usize) -> Routing {
-        self.route(
-            self.weight.forward(x),
-            self.temperature.at(step),
-            None,
-            true,
-        )
+        self.route(self.weight.forward(x), self.temperature.at(step), None, true)
     }
 
     /// The temperature at a step.
@@ -214,22 +185,15 @@ impl DtsGate {
             None => h.clone(),
         };
         let y = activation::softmax(noisy / temperature, 1);
-        let chosen = if hard {
-            Chosen::largest(&y)
-        } else {
-            Chosen::above(&y, self.threshold as f32)
-        };
+        let chosen =
+            if hard { Chosen::largest(&y) } else { Chosen::above(&y, self.threshold as f32) };
         let full = match self.weights {
             GateWeights::Gumbel => y,
             GateWeights::Softmax => activation::softmax(h, 1),
         };
         let weights = full * chosen.tensor(&self.weight.weight.device());
         let balance = Some(balance::load_times_importance(weights.clone(), &chosen));
-        Routing {
-            weights,
-            chosen,
-            balance,
-        }
+        Routing { weights, chosen, balance }
     }
 }
 
@@ -239,10 +203,7 @@ pub fn gumbel_noise(
     device: &Device,
     rng: &mut (impl Rng + ?Sized),
 ) -> Tensor<2> {
-    Tensor::from_data(
-        TensorData::new(init::gumbel(shape[0] * shape[1], rng), shape),
-        device,
-    )
+    Tensor::from_data(TensorData::new(init::gumbel(shape[0] * shape[1], rng), shape), device)
 }
 
 #[cfg(test)]
@@ -256,11 +217,7 @@ mod tests {
     fn gate(experts: usize, weights: GateWeights) -> (DtsGate, Device, ChaCha8Rng) {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let cooling = Schedule::Exponential {
-            from: 2.0,
-            to: 0.3,
-            steps: 100,
-        };
+        let cooling = Schedule::Exponential { from: 2.0, to: 0.3, steps: 100 };
         let config = DtsGateConfig::new(3, experts, cooling, 150).with_weights(weights);
         (config.init(&device, &mut rng).unwrap(), device, rng)
     }
@@ -295,10 +252,7 @@ mod tests {
         let h = Tensor::<2>::from_floats([[1.0, 0.0, -1.0, 0.5]], &device);
         let routing = gate.route(h, 0.3, None, true);
         let g = values(routing.weights);
-        assert!(
-            (g[0] - 0.815779).abs() < 1e-5 && g[1..] == [0.0; 3],
-            "{g:?}"
-        );
+        assert!((g[0] - 0.815779).abs() < 1e-5 && g[1..] == [0.0; 3], "{g:?}");
     }
 
     #[test]
@@ -322,11 +276,7 @@ mod tests {
         let load = gate.route(h, 1.0, Some(noise), true).chosen.load();
         let p = [0.473_991, 0.174_372, 0.064_148, 0.287_490];
         let expected = p.map(|p| p * draws as f64);
-        let chi2: f64 = load
-            .iter()
-            .zip(expected)
-            .map(|(&n, e)| (n as f64 - e).powi(2) / e)
-            .sum();
+        let chi2: f64 = load.iter().zip(expected).map(|(&n, e)| (n as f64 - e).powi(2) / e).sum();
         // 99.9 % of the chi-square distribution with 3 degrees of freedom.
         assert!(chi2 < 16.27, "chi-square {chi2}, load {load:?}");
     }
@@ -338,22 +288,13 @@ mod tests {
         for step in [0, 50, 100, 120] {
             let routing = gate.forward_train(x.clone(), step, &mut rng);
             let sums = values(routing.weights.clone().sum_dim(1));
-            assert!(
-                sums.iter().all(|s| *s <= 1.0 + 1e-5 && *s > 0.99),
-                "step {step}"
-            );
+            assert!(sums.iter().all(|s| *s <= 1.0 + 1e-5 && *s > 0.99), "step {step}");
             let g = values(routing.weights);
             assert_ne!(g[..6], g[6..12], "step {step}");
         }
-        let spread = gate
-            .forward_train(x.clone(), 60, &mut rng)
-            .chosen
-            .sd_active();
+        let spread = gate.forward_train(x.clone(), 60, &mut rng).chosen.sd_active();
         assert!(spread > 0.1, "a fixed number of experts: {spread}");
-        assert_eq!(
-            gate.forward_train(x, 150, &mut rng).chosen.mean_active(),
-            1.0
-        );
+        assert_eq!(gate.forward_train(x, 150, &mut rng).chosen.mean_active(), 1.0);
     }
 
     #[test]
@@ -376,9 +317,6 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let config = DtsGateConfig::new(3, 4, Schedule::Constant(1.0), 1).with_threshold(0.25);
         let error = config.init(&device, &mut rng).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "DtsGate: `threshold` is `0.25`; expected below 1 / experts"
-        );
+        assert_eq!(error, "DtsGate: `threshold` is `0.25`; expected below 1 / experts");
     }
 }

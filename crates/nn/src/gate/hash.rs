@@ -25,27 +25,10 @@ impl HashGateConfig {
     /// # Errors
     /// If there are no symbols or no experts.
     pub fn init(&self, rng: &mut (impl Rng + ?Sized)) -> Result<HashGate> {
-        Error::unless(
-            self.symbols > 0,
-            "HashGate",
-            "symbols",
-            self.symbols,
-            "at least 1",
-        )?;
-        Error::unless(
-            self.experts > 0,
-            "HashGate",
-            "experts",
-            self.experts,
-            "at least 1",
-        )?;
-        let expert_of = (0..self.symbols)
-            .map(|_| rng.random_range(0..self.experts))
-            .collect();
-        Ok(HashGate {
-            expert_of,
-            experts: self.experts,
-        })
+        Error::unless(self.symbols > 0, "HashGate", "symbols", self.symbols, "at least 1")?;
+        Error::unless(self.experts > 0, "HashGate", "experts", self.experts, "at least 1")?;
+        let expert_of = (0..self.symbols).map(|_| rng.random_range(0..self.experts)).collect();
+        Ok(HashGate { expert_of, experts: self.experts })
     }
 }
 
@@ -101,11 +84,7 @@ impl HashGate {
             })
             .collect();
         let chosen = Chosen::one_hot(&expert_of, self.experts);
-        Routing {
-            weights: chosen.tensor(device),
-            chosen,
-            balance: None,
-        }
+        Routing { weights: chosen.tensor(device), chosen, balance: None }
     }
 }
 

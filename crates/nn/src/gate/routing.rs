@@ -86,17 +86,12 @@ impl Chosen {
 
     /// The tokens that `expert` sees.
     pub fn tokens_of(&self, expert: usize) -> Vec<usize> {
-        (0..self.tokens())
-            .filter(|&token| self.get(token, expert))
-            .collect()
+        (0..self.tokens()).filter(|&token| self.get(token, expert)).collect()
     }
 
     /// Number of experts that each token is seen by.
     pub fn active(&self) -> Vec<usize> {
-        self.rows
-            .chunks(self.experts)
-            .map(|row| row.iter().filter(|c| **c).count())
-            .collect()
+        self.rows.chunks(self.experts).map(|row| row.iter().filter(|c| **c).count()).collect()
     }
 
     /// Number of tokens that each expert sees.
@@ -123,21 +118,14 @@ impl Chosen {
     /// Standard deviation over the tokens of the number of experts: 0 for any fixed number.
     pub fn sd_active(&self) -> f64 {
         let mean = self.mean_active();
-        let squares = self
-            .active()
-            .into_iter()
-            .map(|n| (n as f64 - mean).powi(2))
-            .sum::<f64>();
+        let squares = self.active().into_iter().map(|n| (n as f64 - mean).powi(2)).sum::<f64>();
         (squares / self.tokens().max(1) as f64).sqrt()
     }
 
     /// As numbers 0 and 1, `[tokens, experts]`.
     pub fn tensor(&self, device: &Device) -> Tensor<2> {
         let values: Vec<f32> = self.rows.iter().map(|&c| f32::from(u8::from(c))).collect();
-        Tensor::from_data(
-            TensorData::new(values, [self.tokens(), self.experts]),
-            device,
-        )
+        Tensor::from_data(TensorData::new(values, [self.tokens(), self.experts]), device)
     }
 }
 
@@ -170,11 +158,7 @@ impl Routing {
     /// ```
     pub fn uniform(tokens: usize, experts: usize, device: &Device) -> Self {
         let weights = Tensor::full([tokens, experts], 1.0 / experts as f64, device);
-        Self {
-            weights,
-            chosen: Chosen::all(tokens, experts),
-            balance: None,
-        }
+        Self { weights, chosen: Chosen::all(tokens, experts), balance: None }
     }
 }
 

@@ -20,11 +20,7 @@ pub struct SwitchGateConfig {
 impl SwitchGateConfig {
     /// A gate with PyTorch's default initial weights.
     pub fn new(d_model: usize, experts: usize) -> Self {
-        Self {
-            d_model,
-            experts,
-            init: Init::FanIn,
-        }
+        Self { d_model, experts, init: Init::FanIn }
     }
 
     /// How W is drawn.
@@ -39,9 +35,7 @@ impl SwitchGateConfig {
     /// If a size is 0.
     pub fn init(&self, device: &Device, rng: &mut (impl Rng + ?Sized)) -> Result<SwitchGate> {
         let linear = LinearConfig::new(self.d_model, self.experts).with_bias(false);
-        Ok(SwitchGate {
-            weight: linear.with_init(self.init).init(device, rng)?,
-        })
+        Ok(SwitchGate { weight: linear.with_init(self.init).init(device, rng)? })
     }
 }
 
@@ -97,11 +91,7 @@ impl SwitchGate {
         let chosen = Chosen::largest(&p);
         let weights = p.clone() * chosen.tensor(&p.device());
         let balance = Some(balance::load_times_importance(p, &chosen));
-        Routing {
-            weights,
-            chosen,
-            balance,
-        }
+        Routing { weights, chosen, balance }
     }
 }
 
@@ -122,10 +112,7 @@ mod tests {
         let logits = Tensor::<2>::from_floats([[1.0, 0.0, -1.0, 0.5]], &device);
         let routing = gate.route(logits);
         let g: Vec<f32> = routing.weights.try_into_vec_as().unwrap();
-        assert!(
-            (g[0] - 0.473_991).abs() < 1e-5 && g[1..].iter().all(|v| *v == 0.0),
-            "{g:?}"
-        );
+        assert!((g[0] - 0.473_991).abs() < 1e-5 && g[1..].iter().all(|v| *v == 0.0), "{g:?}");
         // f = (1, 0, 0, 0): balance = 4 * 0.473991.
         let balance = routing.balance.unwrap().into_scalar::<f32>();
         assert!((balance - 1.895_964).abs() < 1e-5, "{balance}");

@@ -138,16 +138,12 @@ impl Init {
 
 /// `count` draws from U(low, high).
 pub fn uniform(count: usize, low: f64, high: f64, rng: &mut (impl Rng + ?Sized)) -> Vec<f32> {
-    (0..count)
-        .map(|_| (low + (high - low) * rng.random::<f64>()) as f32)
-        .collect()
+    (0..count).map(|_| (low + (high - low) * rng.random::<f64>()) as f32).collect()
 }
 
 /// `count` draws from N(mean, std^2).
 pub fn normal(count: usize, mean: f64, std: f64, rng: &mut (impl Rng + ?Sized)) -> Vec<f32> {
-    (0..count)
-        .map(|_| (mean + std * rng.sample::<f64, _>(StandardNormal)) as f32)
-        .collect()
+    (0..count).map(|_| (mean + std * rng.sample::<f64, _>(StandardNormal)) as f32).collect()
 }
 
 /// `count` draws from the standard Gumbel distribution, `-ln(-ln U)`.
@@ -173,13 +169,8 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let values = init.values(40_000, (50, 150), &mut rng);
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64;
-        let var = values
-            .iter()
-            .map(|v| (f64::from(*v) - mean).powi(2))
-            .sum::<f64>();
-        let largest = values
-            .iter()
-            .fold(0.0, |m, v| f64::max(m, f64::from(v.abs())));
+        let var = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>();
+        let largest = values.iter().fold(0.0, |m, v| f64::max(m, f64::from(v.abs())));
         (mean, (var / values.len() as f64).sqrt(), largest)
     }
 
@@ -190,33 +181,16 @@ mod tests {
         let cases = [
             (Init::XavierUniform { gain: 1.0 }, 0.1, Some(0.173_205)),
             (Init::XavierNormal { gain: 2.0 }, 0.2, None),
-            (
-                Init::KaimingUniform { gain: 2f64.sqrt() },
-                0.2,
-                Some(0.346_410),
-            ),
+            (Init::KaimingUniform { gain: 2f64.sqrt() }, 0.2, Some(0.346_410)),
             (Init::KaimingNormal { gain: 1.0 }, 0.141_421, None),
             (Init::FanIn, 0.081_650, Some(0.141_421)),
-            (
-                Init::Normal {
-                    mean: 0.0,
-                    std: 0.3,
-                },
-                0.3,
-                None,
-            ),
+            (Init::Normal { mean: 0.0, std: 0.3 }, 0.3, None),
         ];
         for (init, std, limit) in cases {
             let (mean, found, largest) = moments(init);
-            assert!(
-                mean.abs() < 0.02 * std && (found / std - 1.0).abs() < 0.02,
-                "{init:?}"
-            );
+            assert!(mean.abs() < 0.02 * std && (found / std - 1.0).abs() < 0.02, "{init:?}");
             if let Some(limit) = limit {
-                assert!(
-                    largest <= limit + 1e-6 && largest > 0.999 * limit,
-                    "{init:?}"
-                );
+                assert!(largest <= limit + 1e-6 && largest > 0.999 * limit, "{init:?}");
             }
         }
         assert_eq!(moments(Init::Constant(0.5)), (0.5, 0.0, 0.5));
@@ -228,11 +202,7 @@ mod tests {
         let values = gumbel(100_000, &mut rng);
         assert!(values.iter().all(|v| v.is_finite()));
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / 1e5;
-        let var = values
-            .iter()
-            .map(|v| (f64::from(*v) - mean).powi(2))
-            .sum::<f64>()
-            / 1e5;
+        let var = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / 1e5;
         // Euler's constant and pi^2 / 6.
         assert!((mean - 0.577_216).abs() < 0.015, "{mean}");
         assert!((var - 1.644_934).abs() < 0.05, "{var}");

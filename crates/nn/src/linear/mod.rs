@@ -20,13 +20,7 @@ pub struct LinearConfig {
 impl LinearConfig {
     /// A layer with bias and PyTorch's default initial weights.
     pub fn new(inputs: usize, outputs: usize) -> Self {
-        Self {
-            inputs,
-            outputs,
-            bias: true,
-            init: Init::FanIn,
-            bias_init: Init::FanIn,
-        }
+        Self { inputs, outputs, bias: true, init: Init::FanIn, bias_init: Init::FanIn }
     }
 
     /// Whether there is a bias.
@@ -56,9 +50,7 @@ impl LinearConfig {
         Error::unless(i > 0, "Linear", "inputs", i, "at least 1")?;
         Error::unless(o > 0, "Linear", "outputs", o, "at least 1")?;
         let weight = self.init.param([i, o], (i, o), device, rng);
-        let bias = self
-            .bias
-            .then(|| self.bias_init.param([o], (i, o), device, rng));
+        let bias = self.bias.then(|| self.bias_init.param([o], (i, o), device, rng));
         Ok(Linear { weight, bias })
     }
 }
@@ -137,10 +129,7 @@ mod tests {
         let layer = layer.as_mut().unwrap();
         layer.weight =
             Param::from_tensor(Tensor::from_floats([[1., 2., 3.], [4., 5., 6.]], &device));
-        layer.bias = Some(Param::from_tensor(Tensor::from_floats(
-            [0.5, 0., -0.5],
-            &device,
-        )));
+        layer.bias = Some(Param::from_tensor(Tensor::from_floats([0.5, 0., -0.5], &device)));
         (layer.clone(), device)
     }
 
@@ -178,9 +167,6 @@ mod tests {
     fn a_size_of_0_is_refused() {
         let device = device::named("flex").unwrap();
         let error = LinearConfig::new(0, 3).init(&device, &mut ChaCha8Rng::seed_from_u64(1));
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "Linear: `inputs` is `0`; expected at least 1"
-        );
+        assert_eq!(error.unwrap_err().to_string(), "Linear: `inputs` is `0`; expected at least 1");
     }
 }

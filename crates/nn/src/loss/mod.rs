@@ -16,10 +16,7 @@ use burn::tensor::{Int, Tensor, activation};
 /// If the numbers of rows differ.
 pub fn nll(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     let (z, y) = (logits.dims(), targets.dims());
-    assert_eq!(
-        z[0], y[0],
-        "nll: logits {z:?} and targets {y:?} differ in rows"
-    );
+    assert_eq!(z[0], y[0], "nll: logits {z:?} and targets {y:?} differ in rows");
     let log_p = activation::log_softmax(logits, 1);
     -log_p.gather(1, targets.unsqueeze_dim(1)).squeeze_dim(1)
 }
@@ -83,10 +80,7 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
 /// ```
 pub fn bce_with_logits<const D: usize>(logits: Tensor<D>, targets: Tensor<D>) -> Tensor<1> {
     let (z, y) = (logits.dims(), targets.dims());
-    assert_eq!(
-        z, y,
-        "bce_with_logits: logits {z:?} and targets {y:?} differ"
-    );
+    assert_eq!(z, y, "bce_with_logits: logits {z:?} and targets {y:?} differ");
     let soft = logits.clone().abs().neg().exp().log1p();
     (activation::relu(logits.clone()) - logits * targets + soft).mean()
 }
@@ -100,16 +94,8 @@ pub fn bce_with_logits<const D: usize>(logits: Tensor<D>, targets: Tensor<D>) ->
 /// If the numbers of rows differ.
 pub fn accuracy(logits: Tensor<2>, targets: Tensor<1, Int>) -> f64 {
     let (z, y) = (logits.dims(), targets.dims());
-    assert_eq!(
-        z[0], y[0],
-        "accuracy: logits {z:?} and targets {y:?} differ in rows"
-    );
-    let right = logits
-        .argmax(1)
-        .squeeze_dim::<1>(1)
-        .equal(targets)
-        .int()
-        .sum();
+    assert_eq!(z[0], y[0], "accuracy: logits {z:?} and targets {y:?} differ in rows");
+    let right = logits.argmax(1).squeeze_dim::<1>(1).equal(targets).int().sum();
     right.into_scalar::<i64>() as f64 / y[0].max(1) as f64
 }
 

@@ -21,11 +21,7 @@ impl MlpConfig {
     /// Layers between these sizes, inputs first and outputs last, with ReLU between them and
     /// PyTorch's default initial weights.
     pub fn new(sizes: impl Into<Vec<usize>>) -> Self {
-        Self {
-            sizes: sizes.into(),
-            activation: Activation::Relu,
-            init: Init::FanIn,
-        }
+        Self { sizes: sizes.into(), activation: Activation::Relu, init: Init::FanIn }
     }
 
     /// The nonlinearity between the layers.
@@ -46,27 +42,12 @@ impl MlpConfig {
     /// With fewer than two sizes, or if one is 0.
     pub fn init(&self, device: &Device, rng: &mut (impl Rng + ?Sized)) -> Result<Mlp> {
         let n = self.sizes.len();
-        Error::unless(
-            n >= 2,
-            "Mlp",
-            "sizes",
-            format!("{:?}", self.sizes),
-            "inputs and outputs",
-        )?;
+        Error::unless(n >= 2, "Mlp", "sizes", format!("{:?}", self.sizes), "inputs and outputs")?;
         let layer = |pair: &[usize]| {
-            LinearConfig::new(pair[0], pair[1])
-                .with_init(self.init)
-                .init(device, rng)
+            LinearConfig::new(pair[0], pair[1]).with_init(self.init).init(device, rng)
         };
-        let layers = self
-            .sizes
-            .windows(2)
-            .map(layer)
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Mlp {
-            layers,
-            activation: self.activation,
-        })
+        let layers = self.sizes.windows(2).map(layer).collect::<Result<Vec<_>>>()?;
+        Ok(Mlp { layers, activation: self.activation })
     }
 }
 
@@ -113,11 +94,7 @@ impl Mlp {
         let last = self.layers.len() - 1;
         self.layers.iter().enumerate().fold(x, |x, (index, layer)| {
             let y = layer.forward(x);
-            if index < last {
-                self.activation.forward(y)
-            } else {
-                y
-            }
+            if index < last { self.activation.forward(y) } else { y }
         })
     }
 }
@@ -149,9 +126,7 @@ mod tests {
     fn gradients() {
         let device = device::named("flex").unwrap();
         let config = MlpConfig::new([2, 4, 3]).with_activation(Activation::Tanh);
-        let mlp = config
-            .init(&device, &mut ChaCha8Rng::seed_from_u64(1))
-            .unwrap();
+        let mlp = config.init(&device, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
         let x = Tensor::<2>::from_floats([[0.4, -0.9], [1.0, 0.2]], &device);
         testing::check_module(&mlp, |m: &Mlp| m.forward(x.clone()).square().sum());
     }

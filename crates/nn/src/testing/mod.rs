@@ -1,4 +1,4 @@
-//! Gradient checks against finite differences (feature `testing`).
+//! Gradient checks against finite differences, for the tests of this crate and of those above.
 //!
 //! Arithmetic is in single precision, so that a central difference of step `h` is good to about
 //! `1e-7 |f| / h + h^2`: the default step of 1e-2 and tolerance of 2 % find a wrong sign, factor or
@@ -62,15 +62,9 @@ pub fn check_input<const D: usize>(
 /// ```
 pub fn check_module<M: Module>(module: &M, f: impl Fn(&M) -> Tensor<1>) {
     let grads = GradientsParams::from_grads(f(module).backward(), module);
-    let mut found = Collect {
-        grads: &grads,
-        params: Vec::new(),
-    };
+    let mut found = Collect { grads: &grads, params: Vec::new() };
     module.visit(&mut found);
-    assert!(
-        !found.params.is_empty(),
-        "the module has no trained parameter"
-    );
+    assert!(!found.params.is_empty(), "the module has no trained parameter");
     for (index, (id, values, analytic)) in found.params.into_iter().enumerate() {
         let name = format!("parameter {index}");
         let analytic = analytic.unwrap_or_else(|| panic!("{name} gets no gradient"));
@@ -128,10 +122,7 @@ fn compare(name: &str, analytic: &[f32], at: &[f32], f: impl Fn(&[f32]) -> f32) 
             (shifted(STEP) - shifted(-STEP)) / (2.0 * STEP)
         })
         .collect();
-    let largest = analytic
-        .iter()
-        .chain(&numeric)
-        .fold(0.1f32, |m, v| m.max(v.abs()));
+    let largest = analytic.iter().chain(&numeric).fold(0.1f32, |m, v| m.max(v.abs()));
     for (i, (a, n)) in analytic.iter().zip(&numeric).enumerate() {
         assert!(
             (a - n).abs() <= TOLERANCE * largest,
@@ -150,9 +141,7 @@ mod tests {
     fn a_gradient_that_misses_a_term_is_found() {
         let device = device::named("flex").unwrap();
         // The second factor is cut off from the gradient, which is then half of what it should be.
-        check_input(&device, [2], &[1.0, -0.5], |x| {
-            (x.clone() * x.detach()).sum()
-        });
+        check_input(&device, [2], &[1.0, -0.5], |x| (x.clone() * x.detach()).sum());
     }
 
     #[test]

@@ -28,18 +28,15 @@
 
 mod data;
 mod model;
+mod plan;
 #[cfg(test)]
 mod tests;
 mod train;
 
-use pressrun_lab::{
-    Better, Error, Job, Judge, MetricSpec, Profile, Result, Results, Run, SeriesSpec, Study,
-    TuningRow,
-};
+use pressrun_lab::{Better, Judge, MetricSpec, Profile, Result, Results, Run, SeriesSpec, Study};
 
 use data::Text;
 use model::{GateKind, Reader, Shape};
-use train::{Moment, Task, train};
 
 /// Name of the method's arm.
 const EVOMOE: &str = "EvoMoE";
@@ -179,9 +176,9 @@ impl Config {
                 experts: 8,
             },
             batch: 16,
-            steps: 400,
-            grid: vec![1e-3, 2e-3, 4e-3],
-            tuning_steps: 200,
+            steps: 1200,
+            grid: vec![2e-3, 4e-3, 8e-3],
+            tuning_steps: 400,
             control_steps: 60,
             mature: 0.25,
             anneal: 0.5,
@@ -190,7 +187,7 @@ impl Config {
             balance: 0.01,
             decay: 0.1,
             clip: 5.0,
-            eval_every: 20,
+            eval_every: 40,
             eval_characters: 2048,
         }
     }
@@ -241,16 +238,31 @@ impl Study for EvoMoe {
             m("test/nll_mixture", "nats", Lower, "test NLL with all experts above the threshold"),
             m("validation/nll", "nats", Lower, "validation NLL at the end, one expert"),
             m("train/expert_evaluations", "million", Lower, "expert evaluations of the training"),
-            m("speed/updates", "", Higher, "updates to Switch's final validation NLL: Switch's / own"),
+            m(
+                "speed/updates",
+                "",
+                Higher,
+                "updates to Switch's final validation NLL: Switch's / own",
+            ),
             m("speed/updates_sparse", "", Higher, "the same with one expert for each token"),
             m("speed/flops", "", Higher, "FLOPs of the model to that NLL: Switch's / own"),
             m("gate/mean_active", "", Neither, "mean number of experts of a token, all updates"),
-            m("gate/active_start", "", Neither, "share of active experts, first update of the gate"),
+            m(
+                "gate/active_start",
+                "",
+                Neither,
+                "share of active experts, first update of the gate",
+            ),
             m("gate/active_thinned", "", Neither, "the same, last tenth of the annealing"),
             m("gate/active_end", "", Neither, "experts of a token in the last update"),
             m("gate/largest_rise", "", Lower, "largest rise between tenths of the annealing"),
             m("gate/spread_halfway", "", Neither, "deviation of experts per token, half-way"),
-            m("gate/load_entropy", "", Higher, "entropy of the experts' load on the test text / ln E"),
+            m(
+                "gate/load_entropy",
+                "",
+                Higher,
+                "entropy of the experts' load on the test text / ln E",
+            ),
             m("expert/cosine", "", Neither, "mean cosine between the weights of two experts"),
         ]
     }
@@ -262,19 +274,10 @@ impl Study for EvoMoe {
         };
         let text = Text::new(&crate::abstracts()?)?;
         run.data(text.data_use());
-        let rates = tune(run, config, &text)?;
-        let mut jobs = Vec::new();
-        for (method, lr) in config.methods.iter().zip(rates) {
-            let seeds = run.seeds();
-            let count = seeds.len().saturating_sub(method.fewer_seeds).max(1);
-            for &seed in &seeds[..count] {
-                jobs.push(job(config, method, seed, lr, config.steps, true));
-            }
-        }
-        let names: Vec<(String, u64)> = jobs.iter().map(|j| (j.method.clone(), j.seed)).collect();
-        let curves = run.arms(jobs, |arm| train(arm, config, &text))?;
-        speeds(run, config, &names, &curves);
-        control(run, config, &text)
+        let rates = plan::tune(run, config, &text)?;
+        let curves = plan::arms(run, config, &text, &rates)?;
+        plan::speeds(run, config, &curves);
+        plan::control(run, config, &text)
     }
 
     fn check(&self, results: &Results, judge: &mut Judge<'_>) -> Result<()> {
@@ -333,90 +336,4 @@ impl Study for EvoMoe {
         }
         Ok(())
     }
-}
-
-fn job(
-    config: &Config,
-    method: &Method,
-    seed: u64,
-    lr: f64,
-    steps: usize,
-    report: bool,
-) -> Job<Task> {
-    let task = Task { recipe: method.recipe, lr, steps, report };
-    Job::new(config.setting, method.name, seed, steps as u64).with(task)
-}
-
-/// The learning rate of each arm: the best of the same grid on the first seed.
-fn tune(run: &Run<'_>, config: &Config, text: &Text) -> Result<Vec<f64>> {
-    if config.grid.len() < 2 {
-        return Ok(vec![config.grid[0]; config.methods.len()]);
-    }
-    let seed = run.seeds()[0];
-    let jobs = config.methods.iter().flat_map(|method| {
-        let one = |&lr: &f64| job(config, method, seed, lr, config.tuning_steps, false);
-        config.grid.iter().map(one).collect::<Vec<_>>()
-    });
-    let curves = run.arms(jobs.collect(), |arm| train(arm, config, text))?;
-    let last = |curve: &Vec<Moment>| curve.last().map_or(f64::NAN, |moment| moment.sparse);
-    let mut rates = Vec::new();
-    for (method, curves) in config.methods.iter().zip(curves.chunks(config.grid.len())) {
-        let losses: Vec<f64> = curves.iter().map(last).collect();
-        let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]));
-        let best = best.ok_or_else(|| Error::Study("an empty grid".into()))?;
-        for (index, (lr, value)) in config.grid.iter().zip(&losses).enumerate() {
-            run.tuning(TuningRow {
-                setting: config.setting.into(),
-                method: method.name.into(),
-                candidate: format!("lr {lr}"),
-                metric: format!("validation NLL after {} updates", config.tuning_steps),
-                value: *value,
-                chosen: index == best,
-            });
-        }
-        rates.push(config.grid[best]);
-    }
-    Ok(rates)
-}
-
-/// Reports the final validation NLL of each training, and how much sooner than Switch, under the
-/// same seed, it reached Switch's. A training that never did has speed 0.
-fn speeds(run: &Run<'_>, config: &Config, names: &[(String, u64)], curves: &[Vec<Moment>]) {
-    type Value = fn(&Moment) -> f64;
-    let first = |curve: &[Moment], value: Value, target: f64| {
-        curve.iter().find(|moment| value(moment) <= target).copied()
-    };
-    let find = |seed| names.iter().position(|name| name.0 == SWITCH && name.1 == seed);
-    for ((method, seed), curve) in names.iter().zip(curves) {
-        let Some(last) = curve.last() else { continue };
-        let report = |metric, value| run.result(config.setting, method, metric, *seed, value);
-        report("validation/nll", last.sparse);
-        let Some(switch) = find(*seed).map(|index| &curves[index]) else { continue };
-        let target = switch.last().map_or(f64::NAN, |moment| moment.sparse);
-        let by: [(&str, Value, fn(&Moment) -> f64); 3] = [
-            ("speed/updates", |m| m.as_trained, |m| m.step as f64),
-            ("speed/updates_sparse", |m| m.sparse, |m| m.step as f64),
-            ("speed/flops", |m| m.as_trained, |m| m.flops as f64),
-        ];
-        for (metric, value, cost) in by {
-            let (own, other) = (first(curve, value, target), first(switch, value, target));
-            let ratio = match (own, other) {
-                (Some(own), Some(other)) => cost(&other) / cost(&own),
-                _ => 0.0,
-            };
-            report(metric, ratio);
-        }
-    }
-}
-
-/// The control of the copies: not masked and under a gate that treats all alike, they stay equal.
-fn control(run: &Run<'_>, config: &Config, text: &Text) -> Result<()> {
-    if config.control_steps == 0 {
-        return Ok(());
-    }
-    let copies = method(COPIES, Experts::Mature { rho: 0.0 }, GateKind::Uniform);
-    let (seed, lr) = (run.seeds()[0], config.grid[0]);
-    let job = job(config, &copies, seed, lr, config.control_steps, true);
-    run.arms(vec![job], |arm| train(arm, config, text))?;
-    Ok(())
 }

@@ -123,6 +123,7 @@ struct Transformer {
 }
 
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one per training, and modules cannot be boxed")]
 enum Trunk {
     Window(Window),
     Transformer(Transformer),
@@ -203,7 +204,8 @@ impl Gate {
         rng: &mut Rng,
     ) -> NnResult<Self> {
         let (d, experts) = (shape.d_model, shape.experts);
-        let dts = |hard_from| DtsGateConfig::new(d, experts, cooling.temperature.clone(), hard_from);
+        let dts =
+            |hard_from| DtsGateConfig::new(d, experts, cooling.temperature.clone(), hard_from);
         Ok(match kind {
             GateKind::Dts => Self::Dts(dts(cooling.hard_from).init(device, rng)?),
             GateKind::AnnealedTop1 => Self::Dts(dts(0).init(device, rng)?),
@@ -240,7 +242,13 @@ impl Sparse {
     ///
     /// # Errors
     /// If `rho` is no share.
-    pub fn spawned(gate: Gate, base: &Mlp, shape: &Shape, rho: f64, rng: &mut Rng) -> NnResult<Self> {
+    pub fn spawned(
+        gate: Gate,
+        base: &Mlp,
+        shape: &Shape,
+        rho: f64,
+        rng: &mut Rng,
+    ) -> NnResult<Self> {
         let experts = MoeFfn::new(spawn_experts(base, shape.experts, rho, rng)?)?;
         Ok(Self { experts, gate })
     }
@@ -300,7 +308,9 @@ impl Shape {
         let reader = match self.reader {
             Reader::Window { embedding } => 2 * self.context * embedding * d,
             // Two attentions over the whole context and a dense feed-forward layer.
-            Reader::Transformer { .. } => 2 * (8 * d * d + 4 * self.context * d) + 4 * d * self.d_ff,
+            Reader::Transformer { .. } => {
+                2 * (8 * d * d + 4 * self.context * d) + 4 * d * self.d_ff
+            }
         };
         (reader + 2 * d * SYMBOLS) as u64
     }

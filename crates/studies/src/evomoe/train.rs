@@ -172,11 +172,8 @@ fn measure(
     let model = model.valid();
     let sparse = evaluate(&model, batches, || Pass::Sparse(gate_step)).0;
     let mixes = matches!(&model.ffn, Ffn::Sparse(Sparse { gate: Gate::Dts(_), .. })) && !hard;
-    let as_trained = if mixes {
-        evaluate(&model, batches, || Pass::Mixture(gate_step)).0
-    } else {
-        sparse
-    };
+    let as_trained =
+        if mixes { evaluate(&model, batches, || Pass::Mixture(gate_step)).0 } else { sparse };
     Moment { step, as_trained, sparse, flops }
 }
 

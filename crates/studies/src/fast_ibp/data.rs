@@ -59,12 +59,8 @@ impl Pictures {
             }
         };
         let (train, validation) = rest.split_stratified(train, &mut rng);
-        used.part = format!(
-            "{} train, {} validation, {} test",
-            train.len(),
-            validation.len(),
-            test.len()
-        );
+        used.part =
+            format!("{} train, {} validation, {} test", train.len(), validation.len(), test.len());
         run.data(used);
         Ok(Self { train, validation, test })
     }
@@ -81,11 +77,7 @@ fn digits_use() -> DataUse {
 }
 
 /// Pixels `[rows, pixels]` and labels `[rows]` of these pictures.
-pub fn tensors(
-    images: &Images,
-    rows: &[usize],
-    device: &Device,
-) -> (Tensor<2>, Tensor<1, Int>) {
+pub fn tensors(images: &Images, rows: &[usize], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
     let (pixels, labels) = images.gather(rows);
     let labels: Vec<i64> = labels.into_iter().map(i64::from).collect();
     (

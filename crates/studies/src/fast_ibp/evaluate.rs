@@ -75,7 +75,7 @@ pub fn attacked(
 pub struct Boxes {
     /// Mean radius before each ReLU, in units of the mean radius of the input boxes.
     pub widths: Vec<f64>,
-    /// States of the ReLUs of each layer.
+    /// States of the ReLU units of each layer.
     pub states: Vec<ReluStates>,
 }
 

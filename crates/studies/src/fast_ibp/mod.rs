@@ -1,7 +1,7 @@
 //! Fast Certified Robust Training with Short Warmup, arXiv:2103.17268.
 //!
 //! Training with interval bounds needs a long ramp of the radius for two reasons: ordinary initial
-//! weights make boxes grow geometrically with depth, and training then switches far more ReLUs off
+//! weights make boxes grow geometrically with depth, and training then switches far more units off
 //! for good than on. Initial weights that keep boxes at their width, batch normalisation after
 //! every hidden layer, and two regularisers during the ramp remove both, so that a short ramp does.
 //! The bounds stay plain interval bounds: verifying is one forward pass.
@@ -28,10 +28,11 @@
 //! - `train/loss`: mean loss of an epoch, regularisers left out: natural cross-entropy while the
 //!   radius is 0, the robust one after
 //! - `train/eps`: radius at the end of an epoch
-//! - `relu/active`, `relu/inactive`: share of ReLUs that are open, or shut, for a whole training
+//! - `relu/active`, `relu/inactive`: share of units that are open, or shut, for a whole training
 //!   box of that radius; mean over the layers, last batch of an epoch
 //! - `valid/clean-error`, `valid/verified-error`: on held-out pictures, at the final radius
 
+mod checks;
 mod data;
 mod evaluate;
 mod plan;
@@ -41,9 +42,7 @@ mod train;
 
 use std::sync::Arc;
 
-use pressrun_lab::{
-    Better, Judge, MetricSpec, Profile, Result, Results, Run, SeriesSpec, Stat, Study,
-};
+use pressrun_lab::{Better, Judge, MetricSpec, Profile, Result, Results, Run, SeriesSpec, Study};
 use pressrun_nn::bound::{ConvShape, HiddenInit};
 use pressrun_nn::init::Init;
 
@@ -247,6 +246,7 @@ impl Config {
         };
         let cnn = Setting {
             name: "Fashion-MNIST, CNN".into(),
+            sizes: Sizes { train: 1_500, validation: 500, test: 1_000 },
             convs: small_cnn([8, 16]),
             hidden: vec![64],
             arms: vec![(FAST, Method::Fast), (VANILLA, Method::Vanilla)],
@@ -288,14 +288,13 @@ impl FastIbp {
 
 impl Study for FastIbp {
     fn series(&self) -> Vec<SeriesSpec> {
-        let spec = |name: &str, unit: &str, meaning: &str| {
-            SeriesSpec::new(name, unit, "epoch", meaning)
-        };
+        let spec =
+            |name: &str, unit: &str, meaning: &str| SeriesSpec::new(name, unit, "epoch", meaning);
         vec![
             spec("train/loss", "nats", "mean loss, without regularisers"),
             spec("train/eps", "pixel", "radius at the end of the epoch"),
-            spec("relu/active", "", "share of ReLUs open for a whole training box"),
-            spec("relu/inactive", "", "share of ReLUs shut for a whole training box"),
+            spec("relu/active", "", "share of ReLU units open for a whole training box"),
+            spec("relu/inactive", "", "share of ReLU units shut for a whole training box"),
             spec("valid/clean-error", "", "error on held-out pictures"),
             spec("valid/verified-error", "", "share of held-out pictures not verified"),
         ]
@@ -308,9 +307,9 @@ impl Study for FastIbp {
             spec("test/clean-error", Lower, "share of test pictures that are misclassified"),
             spec("test/pgd-error", Lower, "share misclassified somewhere on the way of an attack"),
             spec("test/verified-error", Lower, "share not verified for the whole box"),
-            spec("relu/active", Neither, "share of ReLUs open for a whole test box"),
-            spec("relu/inactive", Neither, "share of ReLUs shut for a whole test box"),
-            spec("relu/unstable", Neither, "share of ReLUs open for a part of a test box"),
+            spec("relu/active", Neither, "share of ReLU units open for a whole test box"),
+            spec("relu/inactive", Neither, "share of ReLU units shut for a whole test box"),
+            spec("relu/unstable", Neither, "share of ReLU units open for a part of a test box"),
             spec("relu/balance", Higher, "active to inactive, folded: 1 if equal; mean of layers"),
             spec("init/gain", Neither, "widening per layer after the first, geometric mean"),
             spec("init/gain-error", Lower, "largest |gain / ((n/2) E|W|) - 1| of those layers"),
@@ -328,114 +327,11 @@ impl Study for FastIbp {
     }
 
     fn check(&self, results: &Results, judge: &mut Judge<'_>) -> Result<()> {
-        Checks { results, judge }.all()
+        checks::fill(results, judge)
     }
 }
 
 /// Name of the metric that is the width before the ReLU of a layer, counted from 1.
 fn width(layer: usize) -> String {
     format!("width/layer-{layer}")
-}
-
-/// Fills in the checks whose numbers the run has.
-struct Checks<'a, 'm> {
-    results: &'a Results,
-    judge: &'a mut Judge<'m>,
-}
-
-impl Checks<'_, '_> {
-    fn all(&mut self) -> Result<()> {
-        for claim in ["C1", "C2", "C3", "C4"] {
-            self.gate(claim)?;
-        }
-        let settings = |part: &str| {
-            let names = self.results.rows().iter().map(|row| row.setting.clone());
-            names.filter(|name| name.contains(part) && !name.ends_with(plan::AT_INIT)).min()
-        };
-        let (mlp, cnn) = (settings("MLP"), settings("CNN"));
-        if let Some(mlp) = mlp {
-            self.gains(&mlp)?;
-            self.balance(&mlp)?;
-            for claim in ["C3", "C4"] {
-                self.errors(claim, "vanilla", &mlp, VANILLA)?;
-                self.errors(claim, "vanilla-clear", &mlp, VANILLA)?;
-            }
-            self.errors("C3", "vanilla-long", &mlp, VANILLA_LONG)?;
-            self.errors("C4", "bn", &mlp, BN)?;
-            self.errors("C4", "bn-init", &mlp, BN_INIT)?;
-            self.pair("C4", "order-bn", &mlp, (BN, VANILLA))?;
-            self.pair("C4", "order-init", &mlp, (BN_INIT, BN))?;
-        }
-        if let Some(cnn) = cnn {
-            self.errors("C3", "cnn", &cnn, VANILLA)?;
-        }
-        Ok(())
-    }
-
-    /// Violations of all networks together.
-    fn gate(&mut self, claim: &str) -> Result<()> {
-        let rows = self.results.rows().iter().filter(|row| row.metric == "gate/violations");
-        let values: Vec<f64> = rows.flat_map(|row| row.values.iter().copied()).collect();
-        if values.is_empty() {
-            return Ok(());
-        }
-        let sum = Stat::exact(values.iter().sum());
-        self.judge.limit(claim, "gate", ("all networks together", sum))
-    }
-
-    /// The layer and seed whose gain is farthest from the theory's.
-    fn gains(&mut self, mlp: &str) -> Result<()> {
-        let setting = plan::at_init(mlp);
-        for (method, check) in plan::INITS.iter().map(|(name, _, check)| (name, check)) {
-            if self.results.has(&setting, method, "init/gain-error") {
-                let row = self.results.row(&setting, method, "init/gain-error")?;
-                let worst = row.values.iter().copied().fold(0.0, worse);
-                self.judge.limit("C1", check, (method, Stat::exact(worst)))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Share of the seeds on which the method is nearer to balance than the baseline.
-    fn balance(&mut self, mlp: &str) -> Result<()> {
-        let metric = "relu/balance";
-        let [Ok(fast), Ok(vanilla)] =
-            [FAST, VANILLA].map(|method| self.results.row(mlp, method, metric))
-        else {
-            return Ok(());
-        };
-        let pairs = fast.values.iter().zip(&vanilla.values);
-        let nearer = pairs.filter(|(fast, vanilla)| fast > vanilla).count();
-        let share = Stat::exact(nearer as f64 / fast.values.len() as f64);
-        self.judge.limit("C2", "balance", ("seeds on which fast IBP is nearer", share))?;
-        let [measured, against] = [fast, vanilla].map(|row| Stat::of(&row.values));
-        self.judge.compare("C2", "balance-mean", (FAST, measured), (VANILLA, against))
-    }
-
-    /// Verified error of the method against another arm.
-    fn errors(&mut self, claim: &str, check: &str, setting: &str, other: &str) -> Result<()> {
-        self.pair(claim, check, setting, (FAST, other))
-    }
-
-    /// Verified error of one arm against another.
-    fn pair(
-        &mut self,
-        claim: &str,
-        check: &str,
-        setting: &str,
-        (one, other): (&str, &str),
-    ) -> Result<()> {
-        let metric = "test/verified-error";
-        let results = self.results;
-        if !results.has(setting, one, metric) || !results.has(setting, other, metric) {
-            return Ok(());
-        }
-        let measured = (one, results.stat(setting, one, metric)?);
-        self.judge.compare(claim, check, measured, (other, results.stat(setting, other, metric)?))
-    }
-}
-
-/// The larger of two numbers; what is not a number is worst.
-fn worse(a: f64, b: f64) -> f64 {
-    if b.is_nan() || b > a { b } else { a }
 }

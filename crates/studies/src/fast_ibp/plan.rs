@@ -58,7 +58,8 @@ pub fn run(run: &Run<'_>, config: &Config) -> Result<()> {
     for ((_, _, task), lr) in tasks.iter_mut().zip(chosen) {
         task.lr = lr;
     }
-    let mut jobs: Vec<Job<Task>> = tasks.iter().map(|(name, seed, t)| job(name, *seed, t)).collect();
+    let mut jobs: Vec<Job<Task>> =
+        tasks.iter().map(|(name, seed, t)| job(name, *seed, t)).collect();
     longest_first(&mut jobs);
     run.arms(jobs, |arm| {
         let net = train(arm, config, &device)?;
@@ -130,12 +131,7 @@ fn pilot(
 }
 
 /// Errors, boxes and the gate of a trained network.
-fn report(
-    arm: &Arm<'_, Task>,
-    config: &Config,
-    net: &BoundedNet,
-    device: &Device,
-) {
+fn report(arm: &Arm<'_, Task>, config: &Config, net: &BoundedNet, device: &Device) {
     let Task { setting, pictures, .. } = arm.config();
     let (test, eps) = (&pictures.test, setting.eps);
     let errors = errors(net, test, eps, device);
@@ -143,8 +139,7 @@ fn report(
     let fooled = attacked(net, test, &attack, device, &mut arm.rng("attack"));
     let boxes = Boxes::of(net, test, config.boxes, eps, device);
     let mut rng = arm.rng("gate");
-    let escaped =
-        escapes(net, |b| net.bounds(b), test, eps, config.gate, (device, &mut rng));
+    let escaped = escapes(net, |b| net.bounds(b), test, eps, config.gate, (device, &mut rng));
 
     let contradicted = (0..test.len()).filter(|&i| {
         let errs = errors.wrong[i] || fooled[i];
@@ -179,7 +174,9 @@ fn untrained(
     for setting in config.settings.iter().filter(|setting| setting.widths) {
         for &seed in run.seeds() {
             let mut same = tasks.iter().filter(|t| t.1 == seed && t.2.setting.name == setting.name);
-            let Some((_, _, task)) = same.next() else { continue };
+            let Some((_, _, task)) = same.next() else {
+                continue;
+            };
             for (name, init, _) in INITS {
                 jobs.push(Job::new(&at_init(&setting.name), name, seed, 1).with((init, task)));
             }
@@ -209,7 +206,7 @@ fn untrained(
         let gains: Vec<f64> = widths.windows(2).map(|pair| pair[1] / pair[0]).collect();
         let expected = expected_gains(setting, *init);
         let error = |(gain, expected): (&f64, &f64)| (gain / expected - 1.0).abs();
-        let worst = gains.iter().zip(&expected).map(error).fold(0.0, super::worse);
+        let worst = gains.iter().zip(&expected).map(error).fold(0.0, worse);
         arm.result("init/gain-error", worst);
         let mean = gains.iter().map(|g| g.ln()).sum::<f64>() / gains.len() as f64;
         arm.result("init/gain", mean.exp());
@@ -235,4 +232,9 @@ fn expected_gains(setting: &Setting, init: HiddenInit) -> Vec<f64> {
         width_gain(pair[0], normal_mean_abs(std))
     };
     setting.hidden.windows(2).map(layer).collect()
+}
+
+/// The larger of two numbers; what is not a number is worst.
+pub fn worse(a: f64, b: f64) -> f64 {
+    if b.is_nan() || b > a { b } else { a }
 }

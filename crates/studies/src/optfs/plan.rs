@@ -266,7 +266,7 @@ pub fn pair_lift(log: &Log, kept: &[bool]) -> f64 {
 }
 
 /// Multiplications for one test row on average, with n features of the row kept:
-/// FM n D squares and D squares of sums; the deep part n D h1 + h1 h2 + .. + h_last.
+/// FM `n D` squares and `D` squares of sums; the deep part `n D h1 + h1 h2 + ..`.
 fn multiply_adds(task: &Task, config: &Config, kept: &[bool]) -> f64 {
     let test = &task.log.test;
     let open = test.ids.iter().filter(|&&id| kept[id as usize]).count();

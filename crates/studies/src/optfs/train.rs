@@ -108,7 +108,10 @@ pub fn train(arm: &Arm<'_, Task>, config: &Config, device: &Device) -> Result<Ou
             model.embedding = model.embedding.with_kept(&given(arm)?);
             (model, GateMode::Hard, 0, None)
         }
-        Method::OptFs | Method::NoPenalty | Method::FieldGates | Method::NoRewind
+        Method::OptFs
+        | Method::NoPenalty
+        | Method::FieldGates
+        | Method::NoRewind
         | Method::NeverHard => {
             let (model, checkpoint) = search(arm, config, device)?;
             let mode = match task.method {
@@ -117,8 +120,8 @@ pub fn train(arm: &Arm<'_, Task>, config: &Config, device: &Device) -> Result<Ou
             };
             let last = GateMode::Soft { tau: temperature(config, task.method).at(config.epochs) };
             let rows = &task.log.validation;
-            let hardening = model.auc(rows, last, device)?
-                - model.auc(rows, GateMode::Hard, device)?;
+            let hardening =
+                model.auc(rows, last, device)? - model.auc(rows, GateMode::Hard, device)?;
             let start = match task.method {
                 Method::NoRewind => Model::init(arm, config, device, "init again")?,
                 _ => checkpoint,
@@ -152,7 +155,7 @@ pub fn temperature(config: &Config, method: Method) -> Schedule {
 /// loss = mean cross-entropy + lambda * sum over all M features of sigmoid(tau m)
 ///
 /// Returns the model after the last epoch and the one at the start of epoch `rewind`.
-fn search(arm: &Arm<'_, Task>, config: &Config, device: &Device) -> Result<(Model, Model)> {
+pub fn search(arm: &Arm<'_, Task>, config: &Config, device: &Device) -> Result<(Model, Model)> {
     let Task { log, candidate, method, report, .. } = arm.config();
     let Candidate { lr, l2, lambda } = *candidate;
     let mut model = Model::init(arm, config, device, "init")?;
@@ -202,7 +205,7 @@ fn retrain(
     let Task { log, candidate, report, .. } = arm.config();
     model.embedding = model.embedding.with_frozen_gates();
     let mut adam = AdamConfig::new().with_l2(candidate.l2).init().map_err(failed)?;
-    let (mut best, mut best_auc, mut since) = (model.clone(), f64::NEG_INFINITY, 0);
+    let (mut best, mut best_auc) = (model.clone(), f64::NEG_INFINITY);
     let (mut rng, mut batches) = (arm.rng("retrain"), Batches::new(log.train.len(), config.batch));
     for epoch in 0..config.retrain_epochs {
         let mut sum = 0.0;
@@ -219,14 +222,10 @@ fn retrain(
             arm.point("train/loss", step, sum / batches.per_epoch() as f64);
             arm.point("valid/auc", step, auc);
         }
-        if auc > best_auc {
-            (best, best_auc, since) = (model.clone(), auc, 0);
-        } else {
-            since += 1;
-            if since > config.patience {
-                break;
-            }
+        if auc <= best_auc {
+            break;
         }
+        (best, best_auc) = (model.clone(), auc);
     }
     Ok((best, best_auc))
 }
