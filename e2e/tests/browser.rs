@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
-use thirtyfour::common::capabilities::desiredcapabilities::ChromeCapabilities;
+use thirtyfour::common::capabilities::chrome::ChromeCapabilities;
 use thirtyfour::prelude::*;
 
 use server::{PATIENCE, Server};
@@ -83,6 +83,22 @@ async fn wait_for(browser: &WebDriver, selector: &str) -> WebDriverResult<WebEle
     query.wait(PATIENCE, Duration::from_millis(50)).first().await
 }
 
+/// Clicks an element as a reader would: brings it into view, and waits until it has come to rest.
+async fn click(element: &WebElement) -> WebDriverResult<()> {
+    element.scroll_into_view().await?;
+    let mut before = element.rect().await?;
+    let started = tokio::time::Instant::now();
+    loop {
+        assert!(started.elapsed() < PATIENCE, "the element does not come to rest");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let now = element.rect().await?;
+        if (now.x, now.y) == (before.x, before.y) && element.click().await.is_ok() {
+            return Ok(());
+        }
+        before = now;
+    }
+}
+
 /// How many points the page's curves have.
 async fn points(browser: &WebDriver) -> WebDriverResult<u64> {
     let script = "return [...document.querySelectorAll('[data-role=curves] svg [d]')]\
@@ -110,12 +126,12 @@ async fn journey(browser: &WebDriver, server: &Server) -> WebDriverResult<()> {
         if let Some(link) = links.into_iter().next() {
             break link;
         }
-        browser.find(By::Css("a[rel=next]")).await?.click().await?;
+        click(&browser.find(By::Css("a[rel=next]")).await?).await?;
     };
-    paper.click().await?;
+    click(&paper).await?;
     wait_for(browser, "article.paper").await?;
 
-    browser.find(By::Css("button[value=quick]")).await?.click().await?;
+    click(&browser.find(By::Css("button[value=quick]")).await?).await?;
     wait_for(browser, "#run").await?;
     let run = browser.current_url().await?.to_string();
     // The curve grows while we look, without a reload.
@@ -147,12 +163,23 @@ async fn journey(browser: &WebDriver, server: &Server) -> WebDriverResult<()> {
     look(browser, &[("front", at("/")), ("paper", at("/papers/2301.10909")), ("run", run)]).await
 }
 
+async fn progress(browser: &WebDriver) -> WebDriverResult<f64> {
+    let script = "return Number(document.querySelector('[data-role=progress]').value)";
+    browser.execute(script, vec![]).await?.convert()
+}
+
 /// Starts a full run and cancels it half-way.
 async fn cancel_another(browser: &WebDriver, paper: &str) -> WebDriverResult<()> {
     browser.goto(paper).await?;
-    browser.find(By::Css("button[value=full]")).await?.click().await?;
-    wait_for(browser, "[data-role=curves] svg").await?;
-    wait_for(browser, "form[action$='/cancel'] button").await?.click().await?;
+    click(&browser.find(By::Css("button[value=full]")).await?).await?;
+    // A full run tunes first, without curves: its bar shows that it is under way.
+    wait_for(browser, "[data-role=progress]").await?;
+    let started = tokio::time::Instant::now();
+    while progress(browser).await? == 0.0 {
+        assert!(started.elapsed() < PATIENCE, "the run makes no progress");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    click(&wait_for(browser, "form[action$='/cancel'] button").await?).await?;
     wait_for(browser, "form[action$='/restart'] button").await?;
     let text = browser.find(By::Css("#run")).await?.text().await?;
     assert!(text.to_lowercase().contains("cancelled"), "{text}");

@@ -65,7 +65,7 @@ pub fn number(value: f64) -> String {
     }
     match value.abs() {
         0.0 => "0".into(),
-        a if a >= 1e5 || a < 1e-3 => format!("{value:.2e}"),
+        a if !(1e-3..1e5).contains(&a) => format!("{value:.2e}"),
         a if a >= 100.0 => format!("{value:.1}"),
         _ => format!("{value:.4}"),
     }

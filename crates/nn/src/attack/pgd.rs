@@ -32,24 +32,12 @@ pub struct PgdConfig {
 impl PgdConfig {
     /// 20 steps from 1 starting point in the range from 0 to 1.
     pub fn new(eps: f64) -> Self {
-        Self {
-            eps,
-            steps: 0,
-            step_size: 0.0,
-            restarts: 1,
-            low: 0.0,
-            high: 1.0,
-        }
-        .with_steps(20)
+        Self { eps, steps: 0, step_size: 0.0, restarts: 1, low: 0.0, high: 1.0 }.with_steps(20)
     }
 
     /// `steps` steps of `2.5 eps / steps` each: enough to cross the box and to settle.
     pub fn with_steps(self, steps: usize) -> Self {
-        Self {
-            steps,
-            step_size: 2.5 * self.eps / steps.max(1) as f64,
-            ..self
-        }
+        Self { steps, step_size: 2.5 * self.eps / steps.max(1) as f64, ..self }
     }
 
     /// This step size instead of the one that follows from the number of steps.
@@ -127,42 +115,18 @@ pub fn pgd_linf<const D: usize>(
     config: &PgdConfig,
     rng: &mut impl Rng,
 ) -> Attacked<D> {
-    let PgdConfig {
-        eps,
-        steps,
-        step_size,
-        restarts,
-        low,
-        high,
-    } = *config;
-    assert!(
-        steps > 0 && restarts > 0,
-        "pgd_linf: {steps} steps and {restarts} restarts"
-    );
-    assert!(
-        eps >= 0.0 && step_size >= 0.0,
-        "pgd_linf: eps {eps}, step size {step_size}"
-    );
+    let PgdConfig { eps, steps, step_size, restarts, low, high } = *config;
+    assert!(steps > 0 && restarts > 0, "pgd_linf: {steps} steps and {restarts} restarts");
+    assert!(eps >= 0.0 && step_size >= 0.0, "pgd_linf: eps {eps}, step size {step_size}");
     let [batch] = labels.dims();
     let x = x.inner();
-    assert!(
-        x.dims()[0] == batch,
-        "pgd_linf: x of shape {:?}, {batch} labels",
-        x.dims()
-    );
+    assert!(x.dims()[0] == batch, "pgd_linf: x of shape {:?}, {batch} labels", x.dims());
     let labels = labels.inner();
     let lower = x.clone().sub_scalar(eps).clamp(low, high);
     let upper = x.clone().add_scalar(eps).clamp(low, high);
-    let mut found = Found {
-        points: x.clone(),
-        fooled: vec![false; batch],
-    };
+    let mut found = Found { points: x.clone(), fooled: vec![false; batch] };
     for restart in 0..restarts {
-        let mut point = if restart == 0 {
-            x.clone()
-        } else {
-            uniform(&lower, &upper, rng)
-        };
+        let mut point = if restart == 0 { x.clone() } else { uniform(&lower, &upper, rng) };
         for step in 0..=steps {
             // The graph is needed for one step only and dropped with it.
             let leaf = point.clone().autodiff().require_grad();
@@ -172,17 +136,12 @@ pub fn pgd_linf<const D: usize>(
                 break;
             }
             let loss = cross_entropy_sum(logits, labels.clone().autodiff());
-            let gradient = leaf
-                .grad(&loss.backward())
-                .expect("the model depends on its input");
+            let gradient = leaf.grad(&loss.backward()).expect("the model depends on its input");
             let moved = point + gradient.sign().mul_scalar(step_size);
             point = moved.max_pair(lower.clone()).min_pair(upper.clone());
         }
     }
-    Attacked {
-        points: found.points,
-        fooled: found.fooled,
-    }
+    Attacked { points: found.points, fooled: found.fooled }
 }
 
 /// The first point per example on which the classifier errs.
@@ -194,11 +153,7 @@ struct Found<const D: usize> {
 impl<const D: usize> Found<D> {
     fn keep(&mut self, point: &Tensor<D>, logits: &Tensor<2>, labels: &Tensor<1, Int>) {
         let [batch, classes] = logits.dims();
-        assert!(
-            batch == self.fooled.len(),
-            "pgd_linf: logits of shape {:?}",
-            [batch, classes]
-        );
+        assert!(batch == self.fooled.len(), "pgd_linf: logits of shape {:?}", [batch, classes]);
         let predicted = logits.clone().inner().argmax(1).reshape([batch]);
         let errs = predicted.not_equal(labels.clone());
         let errs = errs.into_data().iter::<bool>().collect::<Vec<_>>();
@@ -219,10 +174,7 @@ impl<const D: usize> Found<D> {
 /// Sum over the batch, so that the gradient of an example does not depend on its company.
 fn cross_entropy_sum(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
-    log_softmax(logits, 1)
-        .gather(1, labels.reshape([batch, 1]))
-        .sum()
-        .neg()
+    log_softmax(logits, 1).gather(1, labels.reshape([batch, 1])).sum().neg()
 }
 
 fn uniform<const D: usize>(lower: &Tensor<D>, upper: &Tensor<D>, rng: &mut impl Rng) -> Tensor<D> {
@@ -264,35 +216,20 @@ mod tests {
         assert_eq!(found.fooled, [false, false]);
         let expected = [0.3, 0.4, 1.0, 0.1, 0.0, 0.6];
         let points = host(found.points);
-        assert!(
-            points
-                .iter()
-                .zip(expected)
-                .all(|(a, b)| (a - b).abs() < 1e-6),
-            "{points:?}"
-        );
+        assert!(points.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{points:?}");
     }
 
     /// A classifier with a bump in it: class 1 only near x = 0.37.
     fn bump(x: Tensor<2>) -> Tensor<2> {
         let height = (x - 0.37).mul_scalar(8.0).square().neg().exp();
-        Tensor::cat(
-            vec![
-                height.clone().neg().add_scalar(0.95),
-                height.sub_scalar(0.9),
-            ],
-            1,
-        )
+        Tensor::cat(vec![height.clone().neg().add_scalar(0.95), height.sub_scalar(0.9)], 1)
     }
 
     #[test]
     fn found_points_err_and_stay_in_the_box() {
         let x = Tensor::<2>::from_floats([[0.3], [0.5], [0.9]], &cpu());
         let labels = Tensor::<1, Int>::from_ints([0, 0, 0], &cpu());
-        let config = PgdConfig::new(0.15)
-            .with_steps(10)
-            .with_restarts(3)
-            .with_range(0.0, 0.95);
+        let config = PgdConfig::new(0.15).with_steps(10).with_restarts(3).with_range(0.0, 0.95);
         let attack = |seed: u64| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             pgd_linf(bump, x.clone(), labels.clone(), &config, &mut rng)
@@ -302,20 +239,10 @@ mod tests {
         assert!((found.error() - 2.0 / 3.0).abs() < 1e-12);
         let logits = host(bump(found.points.clone()));
         assert!(logits[1] > logits[0] && logits[3] > logits[2] && logits[5] < logits[4]);
-        for (point, x) in host(found.points.clone())
-            .into_iter()
-            .zip([0.3f32, 0.5, 0.9])
-        {
-            assert!(
-                (point - x).abs() <= 0.15 + 1e-6 && point <= 0.95,
-                "{point} from {x}"
-            );
+        for (point, x) in host(found.points.clone()).into_iter().zip([0.3f32, 0.5, 0.9]) {
+            assert!((point - x).abs() <= 0.15 + 1e-6 && point <= 0.95, "{point} from {x}");
         }
-        assert_eq!(
-            host(found.points),
-            host(attack(5).points),
-            "same seed, same points"
-        );
+        assert_eq!(host(found.points), host(attack(5).points), "same seed, same points");
     }
 
     #[test]

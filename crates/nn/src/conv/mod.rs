@@ -97,15 +97,8 @@ impl Conv2dConfig {
         Error::unless(ok, "Conv2d", "stride", text, "at least 1 each")?;
         let fans = (self.fan_in(), o * kh * kw);
         let weight = self.init.param([o, i, kh, kw], fans, device, rng);
-        let bias = self
-            .bias
-            .then(|| self.bias_init.param([o], fans, device, rng));
-        Ok(Conv2d {
-            weight,
-            bias,
-            stride: self.stride,
-            padding: self.padding,
-        })
+        let bias = self.bias.then(|| self.bias_init.param([o], fans, device, rng));
+        Ok(Conv2d { weight, bias, stride: self.stride, padding: self.padding })
     }
 }
 
@@ -163,12 +156,7 @@ impl Conv2d {
             "Conv2d: input {dims:?} does not fit weight {:?}",
             weight.dims()
         );
-        module::conv2d(
-            x,
-            weight,
-            self.bias.as_ref().map(Param::val),
-            self.options(),
-        )
+        module::conv2d(x, weight, self.bias.as_ref().map(Param::val), self.options())
     }
 
     /// Stride and padding as the engine takes them.
@@ -191,13 +179,7 @@ mod tests {
         let [_, channels, height, width] = x_dims;
         let [n, o, i, j] = at;
         let weight = layer.weight.val().try_into_vec_as::<f32>().unwrap();
-        let bias = layer
-            .bias
-            .as_ref()
-            .unwrap()
-            .val()
-            .try_into_vec_as::<f32>()
-            .unwrap();
+        let bias = layer.bias.as_ref().unwrap().val().try_into_vec_as::<f32>().unwrap();
         let [_, _, kh, kw] = layer.weight.dims();
         let mut sum = bias[o];
         for (c, k, l) in (0..channels * kh * kw).map(|f| (f / (kh * kw), f / kw % kh, f % kw)) {
@@ -226,9 +208,7 @@ mod tests {
             ([2, 3], [2, 1], [0, 2]),
             ([4, 1], [1, 3], [2, 0]),
         ] {
-            let config = Conv2dConfig::new(3, 4, kernel)
-                .with_stride(stride)
-                .with_padding(padding);
+            let config = Conv2dConfig::new(3, 4, kernel).with_stride(stride).with_padding(padding);
             let layer = config.init(&device, &mut rng).unwrap();
             let x = Init::FanIn.values(x_dims.iter().product(), (1, 1), &mut rng);
             let input = Tensor::<1>::from_floats(x.as_slice(), &device).reshape(x_dims);
@@ -241,10 +221,7 @@ mod tests {
                 let (i, rest) = (rest % dims[2], rest / dims[2]);
                 let place = [rest / dims[1], rest % dims[1], i, j];
                 let expected = one_output(&x, x_dims, &layer, place);
-                assert!(
-                    (value - expected).abs() < 1e-5,
-                    "{kernel:?} {stride:?} {place:?}"
-                );
+                assert!((value - expected).abs() < 1e-5, "{kernel:?} {stride:?} {place:?}");
             }
         }
     }
@@ -253,18 +230,12 @@ mod tests {
     fn gradients_agree_with_finite_differences() {
         let device = device::named("flex").unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let config = Conv2dConfig::new(2, 2, [3, 2])
-            .with_stride([2, 1])
-            .with_padding([1, 0]);
+        let config = Conv2dConfig::new(2, 2, [3, 2]).with_stride([2, 1]).with_padding([1, 0]);
         let layer = config.init(&device, &mut rng).unwrap();
         let values = Init::FanIn.values(2 * 4 * 3, (1, 1), &mut rng);
-        check_input(&device, [1, 2, 4, 3], &values, |x| {
-            layer.forward(x).square().sum()
-        });
+        check_input(&device, [1, 2, 4, 3], &values, |x| layer.forward(x).square().sum());
         let x = Tensor::<1>::from_floats(values.as_slice(), &device).reshape([1, 2, 4, 3]);
-        check_module(&layer, |layer: &Conv2d| {
-            layer.forward(x.clone()).square().sum()
-        });
+        check_module(&layer, |layer: &Conv2d| layer.forward(x.clone()).square().sum());
     }
 
     #[test]
@@ -276,11 +247,7 @@ mod tests {
         let weight = config.init(&device, &mut rng).unwrap().weight.val();
         let std = weight.square().mean().sqrt().into_scalar::<f32>();
         assert!((std - 1.0 / 12.0).abs() < 2e-3, "{std}");
-        assert!(
-            Conv2dConfig::new(1, 1, [0, 3])
-                .init(&device, &mut rng)
-                .is_err()
-        );
+        assert!(Conv2dConfig::new(1, 1, [0, 3]).init(&device, &mut rng).is_err());
         assert_eq!(Conv2dConfig::new(1, 1, [5, 5]).output_size([4, 4]), None);
     }
 }
