@@ -8,16 +8,16 @@
 //!
 //! # What we run, and what the paper ran
 //! The paper: `RoBERTa` (masked language model), GPT (language model) and a Transformer for
-//! translation, on many GPUs. We: language models over the characters of this site's abstracts. Full:
-//! two Transformer layers of width 64 with 8 experts in the second, 400 updates of 1,024 characters,
-//! 3 seeds. Quick: one layer over a window of 8 characters with 4 experts, 300 updates.
+//! translation, on many GPUs. We: language models over the characters of this site's abstracts.
+//! Full: two Transformer layers of width 64 with 8 experts in the second, 1,200 updates of 1,024
+//! characters, 3 seeds. Quick: one layer over a window of 8 characters with 4 experts, 300 updates.
 //!
 //! # Differences from the paper
 //! They stand, numbered, in `paper.toml` under `differences`.
 //!
 //! # Tuning
-//! Each arm has the same grid of learning rates on the first seed with half of the updates, decided
-//! by validation NLL. The test text is read once, at the end of a training.
+//! Each arm has the same grid of learning rates on the first seed with a third of the updates,
+//! decided by validation NLL. The test text is read once, at the end of a training.
 //!
 //! # Series
 //! - `train/loss`: NLL of the batch, balance loss left out
