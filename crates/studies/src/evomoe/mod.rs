@@ -35,11 +35,15 @@ mod train;
 
 use pressrun_lab::{Better, Judge, MetricSpec, Profile, Result, Results, Run, SeriesSpec, Study};
 
+use pressrun_nn::gate::GateWeights;
+
 use data::Text;
 use model::{GateKind, Reader, Shape};
 
 /// Name of the method's arm.
 const EVOMOE: &str = "EvoMoE";
+/// Name of the ablation that multiplies by the plain softmax, the default of the authors' code.
+const PLAIN: &str = "EvoMoE, plain softmax weights";
 /// Name of the arm without experts.
 const DENSE: &str = "Dense";
 /// Name of the arm with one learned expert for each token from the start.
@@ -130,7 +134,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Three arms of a small model; no tuning.
+    /// Three arms of a small model.
     pub fn quick() -> Self {
         let shape = Shape {
             reader: Reader::Window { embedding: 16 },
@@ -145,8 +149,7 @@ impl Config {
             shape,
             batch: 512,
             steps: 300,
-            grid: vec![2e-3],
-            tuning_steps: 0,
+            tuning_steps: 150,
             control_steps: 0,
             eval_every: 20,
             eval_characters: 1024,
@@ -157,12 +160,14 @@ impl Config {
     /// All arms, tuned alike.
     pub fn full() -> Self {
         let mature = Experts::Mature { rho: RHO };
+        let gumbel = GateKind::Dts(GateWeights::Gumbel);
         let ablation = |method: Method| Method { fewer_seeds: 1, ..method };
         Self {
             setting: FULL,
             methods: vec![
-                ablation(method(RANDOM, Experts::Random, GateKind::Dts)),
                 evomoe(),
+                ablation(method(RANDOM, Experts::Random, gumbel)),
+                ablation(method(PLAIN, mature, GateKind::Dts(GateWeights::Softmax))),
                 method(SWITCH, Experts::Random, GateKind::Switch),
                 method(HASH, Experts::Random, GateKind::Hash),
                 ablation(method(DIVERSIFY, mature, GateKind::Switch)),
@@ -177,7 +182,7 @@ impl Config {
             },
             batch: 16,
             steps: 1200,
-            grid: vec![2e-3, 4e-3, 8e-3],
+            grid: vec![4e-3, 8e-3, 1.6e-2],
             tuning_steps: 400,
             control_steps: 60,
             mature: 0.25,
@@ -201,7 +206,7 @@ fn method(name: &'static str, experts: Experts, gate: GateKind) -> Method {
 }
 
 fn evomoe() -> Method {
-    method(EVOMOE, Experts::Mature { rho: RHO }, GateKind::Dts)
+    method(EVOMOE, Experts::Mature { rho: RHO }, GateKind::Dts(GateWeights::Gumbel))
 }
 
 fn dense() -> Method {
@@ -242,10 +247,15 @@ impl Study for EvoMoe {
                 "speed/updates",
                 "",
                 Higher,
-                "updates to Switch's final validation NLL: Switch's / own",
+                "updates to Switch's last validation NLL: Switch's / own; 0: never",
             ),
-            m("speed/updates_sparse", "", Higher, "the same with one expert for each token"),
-            m("speed/flops", "", Higher, "FLOPs of the model to that NLL: Switch's / own"),
+            m(
+                "speed/updates_sparse",
+                "",
+                Higher,
+                "the same with one expert for each token; 0: never",
+            ),
+            m("speed/flops", "", Higher, "FLOPs to that NLL: Switch's / own; 0: never"),
             m("gate/mean_active", "", Neither, "mean number of experts of a token, all updates"),
             m(
                 "gate/active_start",

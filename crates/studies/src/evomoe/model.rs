@@ -8,7 +8,8 @@ use pressrun_nn::attention::{CausalSelfAttention, CausalSelfAttentionConfig};
 use pressrun_nn::embedding::{Embedding, EmbeddingConfig};
 use pressrun_nn::expert::{MoeFfn, MoeFfnConfig, spawn_experts};
 use pressrun_nn::gate::{
-    DtsGate, DtsGateConfig, HashGate, HashGateConfig, Routing, SwitchGate, SwitchGateConfig,
+    DtsGate, DtsGateConfig, GateWeights, HashGate, HashGateConfig, Routing, SwitchGate,
+    SwitchGateConfig,
 };
 use pressrun_nn::init::Init;
 use pressrun_nn::linear::{Linear, LinearConfig};
@@ -51,8 +52,8 @@ pub struct Shape {
 /// What decides about the experts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateKind {
-    /// Dense at first, sparse later: the method.
-    Dts,
+    /// Dense at first, sparse later: the method, with these weights.
+    Dts(GateWeights),
     /// One expert from the start, whose temperature falls: a Switch gate with a temperature, which
     /// the method must not be.
     AnnealedTop1,
@@ -64,7 +65,7 @@ pub enum GateKind {
     Uniform,
 }
 
-/// When a [`GateKind::Dts`] gate does what, counted from its own first step.
+/// When a dense-to-sparse gate does what, counted from its own first step.
 #[derive(Debug, Clone)]
 pub struct Cooling {
     /// Temperature.
@@ -204,11 +205,13 @@ impl Gate {
         rng: &mut Rng,
     ) -> NnResult<Self> {
         let (d, experts) = (shape.d_model, shape.experts);
-        let dts =
-            |hard_from| DtsGateConfig::new(d, experts, cooling.temperature.clone(), hard_from);
+        let dts = |hard_from, weights| {
+            let config = DtsGateConfig::new(d, experts, cooling.temperature.clone(), hard_from);
+            config.with_weights(weights)
+        };
         Ok(match kind {
-            GateKind::Dts => Self::Dts(dts(cooling.hard_from).init(device, rng)?),
-            GateKind::AnnealedTop1 => Self::Dts(dts(0).init(device, rng)?),
+            GateKind::Dts(weights) => Self::Dts(dts(cooling.hard_from, weights).init(device, rng)?),
+            GateKind::AnnealedTop1 => Self::Dts(dts(0, GateWeights::Gumbel).init(device, rng)?),
             GateKind::Switch => Self::Switch(SwitchGateConfig::new(d, experts).init(device, rng)?),
             GateKind::Hash => Self::Hash(HashGateConfig::new(SYMBOLS, experts).init(rng)?),
             GateKind::Uniform => Self::Uniform(experts),

@@ -14,7 +14,15 @@ fn tiny(methods: Vec<Method>) -> Config {
         d_ff: 16,
         experts: 4,
     };
-    Config { methods, shape, batch: 64, steps: 80, eval_characters: 256, ..Config::quick() }
+    Config {
+        methods,
+        shape,
+        batch: 64,
+        steps: 80,
+        grid: vec![8e-3],
+        eval_characters: 256,
+        ..Config::quick()
+    }
 }
 
 fn run(config: &Config, threads: usize) -> Record {
@@ -45,11 +53,14 @@ fn holds(verdict: &Verdict, check: &str) -> bool {
 #[test]
 fn same_seed_same_numbers_whatever_the_threads() {
     let config = tiny(vec![evomoe(), switch(), method(HASH, Experts::Random, GateKind::Hash)]);
-    let config = Config { steps: 30, control_steps: 20, ..config };
+    let grid = vec![4e-3, 8e-3];
+    let config = Config { steps: 30, tuning_steps: 10, grid, control_steps: 20, ..config };
     let (one, two) = (run(&config, 1), run(&config, 2));
     assert_eq!(one.rows, two.rows);
     assert_eq!(one.curves, two.curves);
     assert_eq!(one.verdicts, two.verdicts);
+    assert_eq!(one.tuning, two.tuning);
+    assert_eq!(one.tuning.iter().filter(|row| row.chosen).count(), config.methods.len());
     assert!(one.rows.iter().flat_map(|row| &row.values).all(|value| value.is_finite()));
 }
 
@@ -58,9 +69,11 @@ fn same_seed_same_numbers_whatever_the_threads() {
 #[test]
 fn a_gate_that_is_sparse_from_the_start_fails_c3() {
     let mature = Experts::Mature { rho: RHO };
-    for (gate, dense_to_sparse) in
-        [(GateKind::Dts, true), (GateKind::AnnealedTop1, false), (GateKind::Switch, false)]
-    {
+    for (gate, dense_to_sparse) in [
+        (GateKind::Dts(GateWeights::Gumbel), true),
+        (GateKind::AnnealedTop1, false),
+        (GateKind::Switch, false),
+    ] {
         let record = run(&tiny(vec![method(EVOMOE, mature, gate), switch()]), 2);
         let c3 = verdict(&record, "C3");
         assert_eq!(holds(c3, "starts-dense"), dense_to_sparse, "{gate:?}");
