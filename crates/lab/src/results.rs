@@ -97,7 +97,8 @@ impl Stat {
             return Self { mean: f64::NAN, sd: f64::NAN, n: 0 };
         }
         let mean = values.iter().sum::<f64>() / n as f64;
-        let sd = if n < 2 {
+        // Equal values have no spread; their mean may be off in its last digit.
+        let sd = if values.iter().all(|v| *v == values[0]) {
             0.0
         } else {
             (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1) as f64).sqrt()
@@ -108,6 +109,11 @@ impl Stat {
     /// A single exact number: a limit, or a theoretical value.
     pub fn exact(value: f64) -> Self {
         Self { mean: value, sd: 0.0, n: 1 }
+    }
+
+    /// The spread to show: `sd`, or 0 where it is nothing but rounding.
+    pub fn spread(&self) -> f64 {
+        if self.sd <= 1e-12 * self.mean.abs() { 0.0 } else { self.sd }
     }
 
     /// Standard error of the mean, `sd / sqrt(n)`.
@@ -285,6 +291,7 @@ mod tests {
         assert!((stat.sd - 7f64.sqrt()).abs() < 1e-12);
         assert!((stat.standard_error() - (7f64 / 3.0).sqrt()).abs() < 1e-12);
         assert!(Stat::of(&[1.0, f64::NAN]).mean.is_nan());
+        assert_eq!(Stat::of(&[240.0 / 4240.0; 3]).sd, 0.0);
     }
 
     #[test]

@@ -94,6 +94,37 @@ pub struct Verdict {
     pub reason: Option<String>,
 }
 
+impl Comparison {
+    /// Whether this is the same comparison with the same result. Numbers may differ in their last
+    /// digit: JSON does not bring every one back exactly.
+    fn agrees(&self, other: &Self) -> bool {
+        let same = |a: f64, b: f64| {
+            (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-3)
+        };
+        let same_stat = |a: &Stat, b: &Stat| a.n == b.n && same(a.mean, b.mean) && same(a.sd, b.sd);
+        self.check == other.check
+            && self.rule == other.rule
+            && self.level == other.level
+            && self.holds == other.holds
+            && same_stat(&self.measured, &other.measured)
+            && same_stat(&self.against, &other.against)
+            && same(self.margin, other.margin)
+    }
+}
+
+impl Verdict {
+    /// Whether two lists of verdicts say the same: outcomes, checks, rules, and numbers up to their
+    /// last digit. By it a record's verdicts are held against those computed again from its rows.
+    pub fn all_agree(ours: &[Self], theirs: &[Self]) -> bool {
+        let agree = |a: &Self, b: &Self| {
+            (&a.claim, a.outcome) == (&b.claim, b.outcome)
+                && a.comparisons.len() == b.comparisons.len()
+                && a.comparisons.iter().zip(&b.comparisons).all(|(a, b)| a.agrees(b))
+        };
+        ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| agree(a, b))
+    }
+}
+
 /// Collects the numbers of one paper's checks and computes its verdicts.
 ///
 /// A study calls [`Judge::compare`] and [`Judge::limit`] once per check that its profile covers;
@@ -413,6 +444,22 @@ mod tests {
         let verdict = judge.conclude().remove(0);
         assert_eq!(verdict.comparisons[0].against.mean, 1.15);
         assert!((verdict.comparisons[0].margin - 0.05).abs() < 1e-12);
+    }
+
+    #[test]
+    fn verdicts_agree_after_json_and_disagree_after_any_change() {
+        let m = manifest(&check("x", "reproduced", SE), false);
+        let verdicts = vec![outcome(&m, stat(0.1 + 0.2, 0.017, 3), stat(0.123_456_789, 0.1, 3))];
+        let json = serde_json::to_string(&verdicts).unwrap();
+        let back: Vec<Verdict> = serde_json::from_str(&json).unwrap();
+        assert!(Verdict::all_agree(&verdicts, &back));
+        let mut changed = back.clone();
+        changed[0].comparisons[0].measured.mean += 1e-6;
+        assert!(!Verdict::all_agree(&verdicts, &changed));
+        let mut turned = back;
+        turned[0].outcome = Outcome::NotTested;
+        assert!(!Verdict::all_agree(&verdicts, &turned));
+        assert!(!Verdict::all_agree(&verdicts, &[]));
     }
 
     #[test]

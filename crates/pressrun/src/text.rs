@@ -74,7 +74,7 @@ pub fn number(value: f64) -> String {
 /// Mean and spread.
 pub fn stat(stat: &Stat) -> String {
     if stat.n > 1 {
-        format!("{} ± {} (n={})", number(stat.mean), number(stat.sd), stat.n)
+        format!("{} ± {} (n={})", number(stat.mean), number(stat.spread()), stat.n)
     } else {
         number(stat.mean)
     }

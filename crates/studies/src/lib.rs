@@ -53,7 +53,7 @@ pub fn abstracts() -> Result<Vec<String>> {
 mod tests {
     use std::collections::HashSet;
 
-    use pressrun_lab::{Profile, RECORD_SCHEMA};
+    use pressrun_lab::{Profile, RECORD_SCHEMA, Verdict};
 
     use super::*;
 
@@ -78,7 +78,8 @@ mod tests {
             assert_eq!(record.schema, RECORD_SCHEMA, "{slug}");
             assert_eq!(record.profile, Profile::Full, "{slug}");
             assert!(!record.software.commit.ends_with("-dirty"), "{slug}: nobody can repeat it");
-            assert_eq!(entry.judge(&record.results()).unwrap(), record.verdicts, "{slug}");
+            let again = entry.judge(&record.results()).unwrap();
+            assert!(Verdict::all_agree(&again, &record.verdicts), "{slug}: {again:#?}");
         }
     }
 

@@ -30,18 +30,18 @@ pub(crate) fn number(value: f64) -> String {
 
 /// Mean and standard deviation, the mean to the second digit of the deviation.
 pub(crate) fn stat(stat: &Stat) -> String {
-    if stat.n < 2 || stat.sd == 0.0 || !stat.sd.is_finite() || !stat.mean.is_finite() {
+    let sd = stat.spread();
+    if stat.n < 2 || sd == 0.0 || !sd.is_finite() || !stat.mean.is_finite() {
         return number(stat.mean);
     }
-    let size = stat.mean.abs().max(stat.sd);
+    let size = stat.mean.abs().max(sd);
     if !PLAIN.contains(&size) {
-        return format!("{} ± {}", power(stat.mean, 2), power(stat.sd, 1));
+        return format!("{} ± {}", power(stat.mean, 2), power(sd, 1));
     }
     // A spread far below the mean would otherwise print the mean with a dozen digits.
-    let decimals = (1 - stat.sd.log10().floor() as i32).clamp(0, 6);
-    let spread = fixed(stat.sd, decimals as usize);
-    let spread =
-        if spread.chars().all(|c| matches!(c, '0' | '.')) { power(stat.sd, 1) } else { spread };
+    let decimals = (1 - sd.log10().floor() as i32).clamp(0, 6);
+    let spread = fixed(sd, decimals as usize);
+    let spread = if spread.chars().all(|c| matches!(c, '0' | '.')) { power(sd, 1) } else { spread };
     format!("{} ± {spread}", fixed(stat.mean, decimals as usize))
 }
 

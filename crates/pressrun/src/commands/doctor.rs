@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use pressrun_catalog::Catalog;
 use pressrun_data::{Fashion, Sources};
-use pressrun_lab::Machine;
+use pressrun_lab::{Machine, Verdict};
 
 use super::{library, software};
 use crate::cli::DoctorArgs;
@@ -85,7 +85,7 @@ fn papers(findings: &mut Findings) {
         let Some(record) = &entry.record else { continue };
         let slug = &entry.manifest.slug;
         match entry.judge(&record.results()) {
-            Ok(verdicts) if verdicts == record.verdicts => {
+            Ok(verdicts) if Verdict::all_agree(&verdicts, &record.verdicts) => {
                 findings.good(&format!("record of {slug}"), &record.badge());
             }
             Ok(_) => findings.bad(
