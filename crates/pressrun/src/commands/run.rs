@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
@@ -170,6 +170,21 @@ fn check_recordable(entry: &Entry, args: &RunArgs) -> Result<()> {
     }
     if !folder.join("paper.toml").is_file() {
         bail!("`{}` is not there: records belong to a checkout of the source", folder.display());
+    }
+    // A record names the commit that made it, and anybody must be able to build that commit again.
+    let sources = ["status", "--porcelain", "--", ":/*.rs", ":/*.toml", ":/*.lock"];
+    let status = Command::new("git").args(sources).current_dir(&folder).output();
+    let status = status.context("asking git whether the source is committed")?;
+    if !status.status.success() || !status.stdout.is_empty() {
+        bail!("the source is not committed: commit, build, then record");
+    }
+    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(&folder).output()?;
+    let head = String::from_utf8_lossy(&head.stdout).trim().to_owned();
+    if software().commit != head {
+        bail!(
+            "this program was built from {}, the source is at {head}: build again",
+            software().commit
+        );
     }
     if folder.join("record.json").exists() && args.reason.is_none() {
         bail!("there is a record already: say why a new one supersedes it with `--reason TEXT`");
