@@ -70,6 +70,9 @@ async fn browser(driver: &Driver, profile: &Path) -> WebDriverResult<WebDriver> 
         "--disable-sync",
         "--disable-dev-shm-usage",
         "--hide-scrollbars",
+        "--window-size=1280,2400",
+        // Smooth scrolling moves an element away from under a click.
+        "--force-prefers-reduced-motion",
         &format!("--user-data-dir={}", profile.display()),
     ] {
         capabilities.add_arg(argument)?;
@@ -81,22 +84,6 @@ async fn browser(driver: &Driver, profile: &Path) -> WebDriverResult<WebDriver> 
 async fn wait_for(browser: &WebDriver, selector: &str) -> WebDriverResult<WebElement> {
     let query = browser.query(By::Css(selector));
     query.wait(PATIENCE, Duration::from_millis(50)).first().await
-}
-
-/// Clicks an element as a reader would: brings it into view, and waits until it has come to rest.
-async fn click(element: &WebElement) -> WebDriverResult<()> {
-    element.scroll_into_view().await?;
-    let mut before = element.rect().await?;
-    let started = tokio::time::Instant::now();
-    loop {
-        assert!(started.elapsed() < PATIENCE, "the element does not come to rest");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let now = element.rect().await?;
-        if (now.x, now.y) == (before.x, before.y) && element.click().await.is_ok() {
-            return Ok(());
-        }
-        before = now;
-    }
 }
 
 /// How many points the page's curves have.
@@ -126,12 +113,12 @@ async fn journey(browser: &WebDriver, server: &Server) -> WebDriverResult<()> {
         if let Some(link) = links.into_iter().next() {
             break link;
         }
-        click(&browser.find(By::Css("a[rel=next]")).await?).await?;
+        browser.find(By::Css("a[rel=next]")).await?.click().await?;
     };
-    click(&paper).await?;
+    paper.click().await?;
     wait_for(browser, "article.paper").await?;
 
-    click(&browser.find(By::Css("button[value=quick]")).await?).await?;
+    browser.find(By::Css("button[value=quick]")).await?.click().await?;
     wait_for(browser, "#run").await?;
     let run = browser.current_url().await?.to_string();
     // The curve grows while we look, without a reload.
@@ -171,7 +158,7 @@ async fn progress(browser: &WebDriver) -> WebDriverResult<f64> {
 /// Starts a full run and cancels it half-way.
 async fn cancel_another(browser: &WebDriver, paper: &str) -> WebDriverResult<()> {
     browser.goto(paper).await?;
-    click(&browser.find(By::Css("button[value=full]")).await?).await?;
+    browser.find(By::Css("button[value=full]")).await?.click().await?;
     // A full run tunes first, without curves: its bar shows that it is under way.
     wait_for(browser, "[data-role=progress]").await?;
     let started = tokio::time::Instant::now();
@@ -179,7 +166,7 @@ async fn cancel_another(browser: &WebDriver, paper: &str) -> WebDriverResult<()>
         assert!(started.elapsed() < PATIENCE, "the run makes no progress");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    click(&wait_for(browser, "form[action$='/cancel'] button").await?).await?;
+    wait_for(browser, "form[action$='/cancel'] button").await?.click().await?;
     wait_for(browser, "form[action$='/restart'] button").await?;
     let text = browser.find(By::Css("#run")).await?.text().await?;
     assert!(text.to_lowercase().contains("cancelled"), "{text}");
