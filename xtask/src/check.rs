@@ -14,6 +14,9 @@ struct Part {
     needed_for: &'static str,
 }
 
+/// PostgreSQL's program that makes a cluster.
+const INITDB: &str = "/usr/lib/postgresql/15/bin/initdb";
+
 const PARTS: &[Part] = &[
     Part {
         file: "/usr/bin/chromedriver",
@@ -25,11 +28,7 @@ const PARTS: &[Part] = &[
         packages: &["dataset-fashion-mnist"],
         needed_for: "the whole of Fashion-MNIST",
     },
-    Part {
-        file: "/usr/lib/postgresql/15/bin/initdb",
-        packages: &["postgresql-15"],
-        needed_for: "the migrations on PostgreSQL",
-    },
+    Part { file: INITDB, packages: &["postgresql-15"], needed_for: "the migrations on PostgreSQL" },
 ];
 
 /// Runs every check, the cheapest first.
@@ -42,6 +41,9 @@ pub fn check(install: bool) -> Result<()> {
     run("cargo", &[&clippy[..], &warnings[..]].concat())?;
     documentation()?;
     tests()?;
+    if std::path::Path::new(INITDB).exists() {
+        run("bash", &["crates/catalog/migrations/check-postgres.sh"])?;
+    }
     eprintln!("\nall checks passed");
     Ok(())
 }
