@@ -200,7 +200,7 @@ impl Results {
         &self.rows
     }
 
-    /// The rows, sorted by setting, method and metric for an order that no thread can change.
+    /// The rows, in the order in which they were first reported; a record sorts them.
     pub fn into_rows(self) -> Vec<Row> {
         self.rows
     }
