@@ -17,7 +17,9 @@ pub use event::Event;
 pub use execute::{Options, execute, new_run_id};
 pub use manifest::Manifest;
 pub use record::{Machine, RECORD_SCHEMA, Record, Software};
-pub use results::{Better, Curve, DataUse, MetricSpec, Results, Row, SeriesSpec, Stat, TuningRow};
+pub use results::{
+    Better, Curve, DataUse, MetricSpec, Results, Row, SeriesSpec, Stat, Trial, TuningRow,
+};
 pub use rng::{Rng, stream};
 pub use run::{Arm, Cancel, Job, Profile, Run, cores};
 pub use study::{Entry, Library, Source, Study};

@@ -151,6 +151,19 @@ impl Curve {
     }
 }
 
+/// A candidate of a grid that has been tried: see [`crate::Run::choose`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Setting of the results.
+    pub setting: String,
+    /// Method that is tuned.
+    pub method: String,
+    /// What was tried, e.g. `lr 1e-3`.
+    pub candidate: String,
+    /// What it scored.
+    pub value: f64,
+}
+
 /// One candidate of a hyperparameter grid and how it did: the evidence of equal tuning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TuningRow {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::results::{Curve, DataUse, MetricSpec, Results, SeriesSpec, TuningRow};
+use crate::results::{Better, Curve, DataUse, MetricSpec, Results, SeriesSpec, Trial, TuningRow};
 use crate::rng::{Rng, stream};
 use crate::{Error, Result};
 
@@ -183,6 +183,42 @@ impl Run<'_> {
     pub fn tuning(&self, row: TuningRow) {
         (self.sink)(&Event::Tuning(row.clone()));
         self.reported().tuning.push(row);
+    }
+
+    /// Chooses the best candidate of every grid, and reports all of them.
+    ///
+    /// A grid is the trials of one setting and method. Gives the position of the best trial of
+    /// each, in the order in which the grids first appear; of equal ones the first, and never one
+    /// whose value is not a number if there is another. With [`Better::Neither`] the first counts.
+    pub fn choose(&self, metric: &str, better: Better, trials: &[Trial]) -> Vec<usize> {
+        let worth = |trial: &Trial| match better {
+            _ if trial.value.is_nan() => f64::NEG_INFINITY,
+            Better::Higher => trial.value,
+            Better::Lower => -trial.value,
+            Better::Neither => 0.0,
+        };
+        let mut chosen: Vec<usize> = Vec::new();
+        for (at, trial) in trials.iter().enumerate() {
+            let same = |&&mut at: &&mut usize| {
+                trials[at].setting == trial.setting && trials[at].method == trial.method
+            };
+            match chosen.iter_mut().find(same) {
+                Some(best) if worth(trial) > worth(&trials[*best]) => *best = at,
+                Some(_) => {}
+                None => chosen.push(at),
+            }
+        }
+        for (at, trial) in trials.iter().enumerate() {
+            self.tuning(TuningRow {
+                setting: trial.setting.clone(),
+                method: trial.method.clone(),
+                candidate: trial.candidate.clone(),
+                metric: metric.into(),
+                value: trial.value,
+                chosen: chosen.contains(&at),
+            });
+        }
+        chosen
     }
 
     /// Reports one value of a declared metric.
@@ -437,6 +473,28 @@ mod tests {
         with_run(2, &|_| {}, |run| {
             let pools = run.arms(jobs(4), |_| Ok(rayon::current_num_threads())).unwrap();
             assert_eq!(pools, [1; 4]);
+        });
+    }
+
+    #[test]
+    fn the_best_of_every_grid_is_chosen_and_all_trials_are_reported() {
+        let trial = |method: &str, value| Trial {
+            setting: "s".into(),
+            method: method.into(),
+            candidate: format!("{value}"),
+            value,
+        };
+        let trials = [trial("a", f64::NAN), trial("b", 3.0), trial("a", 2.0), trial("b", 3.0)];
+        with_run(1, &|_| {}, |run| {
+            assert_eq!(run.choose("loss", Better::Lower, &trials), [2, 1]);
+            let log = run.reported();
+            let chosen: Vec<bool> = log.tuning.iter().map(|row| row.chosen).collect();
+            assert_eq!(chosen, [false, true, true, false]);
+            assert_eq!(log.tuning[3].metric, "loss");
+        });
+        with_run(1, &|_| {}, |run| {
+            let trials = [trial("a", 1.0), trial("a", 2.0), trial("a", f64::NAN)];
+            assert_eq!(run.choose("accuracy", Better::Higher, &trials), [1]);
         });
     }
 

@@ -1,6 +1,6 @@
 //! The trainings of a run: the grid, the arms, how soon each got where, and the control.
 
-use pressrun_lab::{Error, Job, Result, Run, TuningRow};
+use pressrun_lab::{Better, Job, Result, Run, Trial};
 
 use super::data::Text;
 use super::model::GateKind;
@@ -61,24 +61,17 @@ pub fn tune(run: &Run<'_>, config: &Config, text: &Text) -> Result<Vec<f64>> {
     });
     let curves = run.arms(jobs.collect(), |arm| train(arm, config, text))?;
     let last = |curve: &Vec<Moment>| curve.last().map_or(f64::NAN, |moment| moment.sparse);
-    let mut rates = Vec::new();
-    for (method, curves) in config.methods.iter().zip(curves.chunks(config.grid.len())) {
-        let losses: Vec<f64> = curves.iter().map(last).collect();
-        let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]));
-        let best = best.ok_or_else(|| Error::Study("an empty grid".into()))?;
-        for (index, (lr, value)) in config.grid.iter().zip(&losses).enumerate() {
-            run.tuning(TuningRow {
-                setting: config.setting.into(),
-                method: method.name.into(),
-                candidate: format!("lr {lr}"),
-                metric: format!("validation NLL after {} updates", config.tuning_steps),
-                value: *value,
-                chosen: index == best,
-            });
-        }
-        rates.push(config.grid[best]);
-    }
-    Ok(rates)
+    let tried = config.methods.iter().flat_map(|m| config.grid.iter().map(move |&lr| (m, lr)));
+    let trial = |((method, lr), curve): ((&Method, f64), &Vec<Moment>)| Trial {
+        setting: config.setting.into(),
+        method: method.name.into(),
+        candidate: format!("lr {lr}"),
+        value: last(curve),
+    };
+    let trials: Vec<Trial> = tried.zip(&curves).map(trial).collect();
+    let metric = format!("validation NLL after {} updates", config.tuning_steps);
+    let chosen = run.choose(&metric, Better::Lower, &trials);
+    Ok(chosen.into_iter().map(|at| config.grid[at % config.grid.len()]).collect())
 }
 
 /// Reports the final validation NLL of each training, and how much sooner than Switch, under the

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use pressrun_lab::{Arm, Job, Result, Run, TuningRow};
+use pressrun_lab::{Arm, Better, Job, Result, Run, Trial};
 use pressrun_nn::attack::PgdConfig;
 use pressrun_nn::bound::{BoundedNet, HiddenInit, ibp_std, normal_mean_abs, width_gain};
 use pressrun_nn::device;
@@ -101,7 +101,7 @@ fn pilot(
         }
     }
     longest_first(&mut jobs);
-    let names: Vec<(String, String, f64)> =
+    let tried: Vec<(String, String, f64)> =
         jobs.iter().map(|j| (j.setting.clone(), j.method.clone(), j.config.lr)).collect();
     let measured = run.arms(jobs, |arm| {
         let Task { setting, pictures, .. } = arm.config();
@@ -109,25 +109,20 @@ fn pilot(
         let errors = errors(&still(&net), &pictures.validation, setting.eps, device);
         Ok(share(&errors.unverified))
     })?;
-    let tried: Vec<_> = names.into_iter().zip(measured).collect();
-    let best = |setting: &str, name: &str| {
-        let mine = tried.iter().filter(|((s, n, _), _)| s == setting && n == name);
-        mine.min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.2.total_cmp(&b.0.2))).map(|t| t.0.2)
+    let trial = |((setting, method, lr), value): (&(String, String, f64), f64)| Trial {
+        setting: setting.clone(),
+        method: method.clone(),
+        candidate: format!("lr {lr:e}"),
+        value,
     };
-    for ((setting, name, lr), error) in &tried {
-        run.tuning(TuningRow {
-            setting: setting.clone(),
-            method: name.clone(),
-            candidate: format!("lr {lr:e}"),
-            metric: "verified error on held-out pictures".into(),
-            value: *error,
-            chosen: best(setting, name) == Some(*lr),
-        });
-    }
-    let chosen = |(name, _, task): &(&str, u64, Task)| {
-        best(&task.setting.name, name).unwrap_or(task.setting.lr[0])
+    let trials: Vec<Trial> = tried.iter().zip(measured).map(trial).collect();
+    let chosen = run.choose("verified error on held-out pictures", Better::Lower, &trials);
+    let rate = |(name, _, task): &(&str, u64, Task)| {
+        let setting = &task.setting;
+        let mine = |at: &usize| tried[*at].0 == setting.name && tried[*at].1 == *name;
+        chosen.iter().copied().find(mine).map_or(setting.lr[0], |at| tried[at].2)
     };
-    Ok(tasks.iter().map(chosen).collect())
+    Ok(tasks.iter().map(rate).collect())
 }
 
 /// Errors, boxes and the gate of a trained network.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use pressrun_lab::{Arm, Job, Result, Run, TuningRow};
+use pressrun_lab::{Arm, Better, Job, Result, Run, Trial};
 use pressrun_nn::device;
 
 use super::data::Log;
@@ -135,26 +135,22 @@ impl Plan<'_> {
             let kept = outcome.kept.iter().filter(|k| **k).count();
             Ok((arm.config().candidate, outcome.valid_auc, kept))
         })?;
-        let mut best: BTreeMap<Place, (Candidate, f64, usize)> = BTreeMap::new();
-        for (&place, &outcome) in places.iter().zip(&outcomes) {
-            let now = best.entry(place).or_insert(outcome);
-            if outcome.1 > now.1 {
-                *now = outcome;
-            }
-        }
-        for (&place, &(candidate, auc, _)) in places.iter().zip(&outcomes) {
-            let Candidate { lr, l2, lambda } = candidate;
+        let trial = |(place, outcome): (&Place, &(Candidate, f64, usize))| {
+            let Candidate { lr, l2, lambda } = outcome.0;
             let penalty = if lambda > 0.0 { format!(", lambda {lambda:e}") } else { String::new() };
-            self.run.tuning(TuningRow {
+            Trial {
                 setting: self.setting(place.0),
                 method: place.1.into(),
                 candidate: format!("lr {lr:e}, l2 {l2:e}{penalty}"),
-                metric: "validation AUC".into(),
-                value: auc,
-                chosen: candidate == best[&place].0,
-            });
-        }
-        self.chosen.extend(best.into_iter().map(|(place, (c, _, kept))| (place, (c, kept))));
+                value: outcome.1,
+            }
+        };
+        let trials: Vec<Trial> = places.iter().zip(&outcomes).map(trial).collect();
+        let chosen = self.run.choose("validation AUC", Better::Higher, &trials);
+        self.chosen.extend(chosen.into_iter().map(|at| {
+            let (candidate, _, kept) = outcomes[at];
+            (places[at], (candidate, kept))
+        }));
         Ok(())
     }
 
