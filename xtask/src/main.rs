@@ -11,6 +11,7 @@ mod new_study;
 mod readme;
 mod record;
 mod shell;
+mod steps;
 
 /// Tasks of the project.
 #[derive(Debug, Parser)]
@@ -46,11 +47,15 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Measure: `site` is start-up, memory and page times.
+    /// Measure: `site` is start-up, memory and page times; `steps` are training steps beside
+    /// PyTorch's (installs it in a virtual environment within the target folder).
     Bench {
         /// What to measure.
-        #[arg(value_parser = ["site"])]
+        #[arg(value_parser = ["site", "steps"])]
         what: String,
+        /// Print JSON instead of a table (`site` always does).
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -60,7 +65,8 @@ fn main() -> ExitCode {
         Task::NewStudy { slug } => new_study::new_study(&slug),
         Task::Record { slug, reason } => record::record(slug.as_deref(), reason.as_deref()),
         Task::Readme { check } => readme::readme(check),
-        Task::Bench { what } => bench::bench(&what),
+        Task::Bench { what, json } if what == "steps" => steps::steps(json),
+        Task::Bench { what, .. } => bench::bench(&what),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

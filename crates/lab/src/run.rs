@@ -439,7 +439,7 @@ mod tests {
             cancel: Cancel::default(),
             sink,
             series: vec![SeriesSpec::new("train/loss", "", "update", "loss")],
-            metrics: vec![MetricSpec::new("x", "", crate::Better::Higher, "x")],
+            metrics: vec![MetricSpec::new("x", "", Better::Higher, "x")],
             log: Mutex::new(Reported::default()),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),

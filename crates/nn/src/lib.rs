@@ -12,11 +12,15 @@ mod error;
 pub mod expert;
 pub mod gate;
 pub mod init;
+pub mod kan;
 pub mod linear;
 pub mod loss;
 pub mod mlp;
 pub mod norm;
+mod op;
 pub mod optim;
+pub mod pool;
+pub mod recurrent;
 pub mod schedule;
 pub mod testing;
 

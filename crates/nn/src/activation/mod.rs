@@ -1,6 +1,8 @@
 //! Elementwise nonlinearities.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
+
+use crate::op;
 
 /// An elementwise nonlinearity without parameters.
 ///
@@ -50,15 +52,7 @@ pub enum Activation {
 impl Activation {
     /// Applies it.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Relu => activation::relu(x),
-            Self::LeakyRelu(a) => activation::leaky_relu(x, a),
-            Self::Gelu => activation::gelu(x),
-            Self::Silu => activation::silu(x),
-            Self::Tanh => activation::tanh(x),
-            Self::Sigmoid => activation::sigmoid(x),
-            Self::Identity => x,
-        }
+        op::activate(self, x)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Attention.
 
 use burn::module::Module;
-use burn::tensor::{Bool, Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use crate::init::Init;
 use crate::linear::{Linear, LinearConfig};
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// Makes a [`CausalSelfAttention`].
 #[derive(Debug, Clone)]
@@ -97,28 +97,125 @@ impl CausalSelfAttention {
     /// # Panics
     /// If the last dimension of `x` is not `width`.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let [batch, positions, width] = x.dims();
-        let device = x.device();
-        let head = width / self.heads;
-        let split = |map: &Linear, x: Tensor<3>| {
-            map.forward(x).reshape([batch, positions, self.heads, head]).swap_dims(1, 2)
-        };
-        let q = split(&self.query, x.clone()) * (head as f64).powf(-0.5);
-        let k = split(&self.key, x.clone());
-        let v = split(&self.value, x);
-        let future = Tensor::<2, Bool>::tril_mask([positions, positions], 0, &device);
-        let mask = future.float() * -1e9;
-        // A finite number instead of minus infinity: its weight is 0 in single precision, and no
-        // gradient can become NaN.
-        let scores = q.matmul(k.swap_dims(2, 3)) + mask.unsqueeze();
-        let y = activation::softmax(scores, 3).matmul(v);
-        self.out.forward(y.swap_dims(1, 2).reshape([batch, positions, width]))
+        let q = self.query.forward(x.clone());
+        let k = self.key.forward(x.clone());
+        let v = self.value.forward(x);
+        let spec = op::Attention { heads: self.heads, causal: true };
+        self.out.forward(op::attention(spec, q, k, v))
     }
 
     /// Multiplications and additions of one position among `positions`, forwards.
     pub fn flops(&self, positions: usize) -> u64 {
         let (width, _) = self.query.sizes();
         (8 * width * width + 4 * positions * width) as u64
+    }
+}
+
+/// Makes a [`SelfAttention`].
+#[derive(Debug, Clone)]
+pub struct SelfAttentionConfig {
+    width: usize,
+    heads: usize,
+    causal: bool,
+    init: Init,
+}
+
+impl SelfAttentionConfig {
+    /// Attention of this width, divided among `heads`, in which every position sees all, with
+    /// Glorot's uniform initial weights.
+    pub fn new(width: usize, heads: usize) -> Self {
+        Self { width, heads, causal: false, init: Init::XavierUniform { gain: 1.0 } }
+    }
+
+    /// Whether a position sees itself and the positions before it only.
+    pub fn with_causal(mut self, causal: bool) -> Self {
+        self.causal = causal;
+        self
+    }
+
+    /// How the two maps are drawn.
+    pub fn with_init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+
+    /// Makes the layer.
+    ///
+    /// # Errors
+    /// If a size is 0 or the heads do not divide the width.
+    pub fn init(&self, device: &Device, rng: &mut (impl Rng + ?Sized)) -> Result<SelfAttention> {
+        let (width, heads) = (self.width, self.heads);
+        let divides = heads > 0 && width > 0 && width.is_multiple_of(heads);
+        Error::unless(divides, "SelfAttention", "heads", heads, "a divisor of the width")?;
+        let mut map = |outputs| {
+            let config = LinearConfig::new(width, outputs).with_init(self.init);
+            config.with_bias_init(Init::Constant(0.0)).init(device, rng)
+        };
+        let (qkv, out) = (map(3 * width)?, map(width)?);
+        Ok(SelfAttention { qkv, out, heads, causal: self.causal })
+    }
+}
+
+/// Attention within a sequence, with queries, keys and values from one linear map.
+///
+/// ```text
+/// (Q, K, V) = x W + b                              divided among the heads
+/// y = concat(softmax(Q K^T / sqrt(d_head) + M) V) W_o + b_o
+/// ```
+///
+/// `M`: 0, or minus infinity above the diagonal if causal.
+///
+/// # Shapes
+/// - `x` and output: `[batch, positions, width]`; `W`: `[width, 3 width]`, queries first
+///
+/// # Source
+/// Vaswani et al., arXiv:1706.03762.
+///
+/// # Panics
+/// `forward` if the last dimension of `x` is not `width`.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Tensor;
+/// use pressrun_nn::{attention::SelfAttentionConfig, device};
+/// use rand::SeedableRng;
+///
+/// let device = device::named("flex")?;
+/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let layer = SelfAttentionConfig::new(8, 2).init(&device, &mut rng)?;
+/// assert_eq!(layer.forward(Tensor::ones([3, 5, 8], &device)).dims(), [3, 5, 8]);
+/// # Ok::<(), pressrun_nn::Error>(())
+/// ```
+#[derive(Module, Debug)]
+pub struct SelfAttention {
+    /// W, b.
+    pub qkv: Linear,
+    /// `W_o`, `b_o`.
+    pub out: Linear,
+    heads: usize,
+    causal: bool,
+}
+
+impl SelfAttention {
+    /// Applies the layer.
+    ///
+    /// # Panics
+    /// If the last dimension of `x` is not `width`.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        self.out.forward(self.attend(x))
+    }
+
+    /// Applies the layer and adds `r`.
+    ///
+    /// # Panics
+    /// If the last dimension of `x` is not `width`, or `r` has another shape.
+    pub fn forward_residual(&self, x: Tensor<3>, r: Tensor<3>) -> Tensor<3> {
+        self.out.forward_residual(self.attend(x), r)
+    }
+
+    fn attend(&self, x: Tensor<3>) -> Tensor<3> {
+        let spec = op::Attention { heads: self.heads, causal: self.causal };
+        op::attention_packed(spec, self.qkv.forward(x))
     }
 }
 
@@ -181,6 +278,28 @@ mod tests {
             self.key.bias = None;
             self
         }
+    }
+
+    /// The same weights, once in three maps and once side by side.
+    #[test]
+    fn one_map_gives_what_three_give() {
+        let (apart, device) = layer(8, 2);
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let config = SelfAttentionConfig::new(8, 2).with_causal(true);
+        let mut packed = config.init(&device, &mut rng).unwrap();
+        let maps = [&apart.query, &apart.key, &apart.value];
+        let weights = maps.map(|map| map.weight.val()).to_vec();
+        packed.qkv.weight = burn::module::Param::from_tensor(Tensor::cat(weights, 1).detach());
+        packed.out = apart.out.clone();
+        let x = wave([2, 5, 8], &device);
+        let difference = packed.forward(x.clone()) - apart.forward(x.clone());
+        assert!(difference.abs().max().into_scalar::<f32>() < 1e-5);
+        packed.causal = false;
+        let weigh = wave([2, 5, 8], &device);
+        packed.qkv.bias = None;
+        testing::check_module(&packed, |m: &SelfAttention| {
+            (m.forward_residual(x.clone(), x.clone()) * weigh.clone()).sum()
+        });
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | [`DtsGate`] | `softmax((h + G) / T) > 0.001`, later its largest entry | the same softmax |
 //! | [`SwitchGate`] | largest entry of `softmax(h)` | that entry |
+//! | [`TopKGate`] | the k largest of `softmax(h)` | those, divided by their sum |
 //! | [`HashGate`] | a fixed random expert for each symbol | 1 |
 //! | [`Routing::uniform`] | all experts | 1 / experts |
 
@@ -21,8 +22,10 @@ mod dts;
 mod hash;
 mod routing;
 mod switch;
+mod top_k;
 
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
 pub use hash::{HashGate, HashGateConfig};
 pub use routing::{Chosen, Routing};
 pub use switch::{SwitchGate, SwitchGateConfig};
+pub use top_k::{TopKGate, TopKGateConfig, top_k};

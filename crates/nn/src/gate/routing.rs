@@ -69,6 +69,25 @@ impl Chosen {
         Self::one_hot(&expert_of, experts)
     }
 
+    /// The `k` largest entries of each row of `values`, `[tokens, experts]`; the first of equal
+    /// ones.
+    ///
+    /// # Panics
+    /// If there are fewer than `k` experts.
+    pub fn top(values: &Tensor<2>, k: usize) -> Self {
+        let experts = values.dims()[1];
+        assert!(k <= experts, "Chosen: the {k} largest of {experts} experts");
+        let mut rows = vec![false; values.dims()[0] * experts];
+        for (values, row) in host(values).chunks(experts).zip(rows.chunks_mut(experts)) {
+            for _ in 0..k {
+                let free = (0..experts).filter(|&e| !row[e]);
+                let best = free.reduce(|best, e| if values[e] > values[best] { e } else { best });
+                row[best.expect("fewer than all are taken")] = true;
+            }
+        }
+        Self::new(rows, experts)
+    }
+
     /// Number of tokens.
     pub fn tokens(&self) -> usize {
         self.rows.len() / self.experts

@@ -1,11 +1,12 @@
 //! The affine layer.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, module};
+use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
+use crate::activation::Activation;
 use crate::init::Init;
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// Makes a [`Linear`].
 #[derive(Debug, Clone)]
@@ -98,6 +99,31 @@ impl Linear {
     /// # Panics
     /// If the last dimension of `x` is not `inputs`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.apply(x, Activation::Identity, None)
+    }
+
+    /// `f(x W + b)`, in one operation.
+    ///
+    /// # Panics
+    /// If the last dimension of `x` is not `inputs`.
+    pub fn forward_activated<const D: usize>(&self, x: Tensor<D>, f: Activation) -> Tensor<D> {
+        self.apply(x, f, None)
+    }
+
+    /// `x W + b + r`, in one operation.
+    ///
+    /// # Panics
+    /// If the last dimension of `x` is not `inputs`, or `r` has not the shape of the output.
+    pub fn forward_residual<const D: usize>(&self, x: Tensor<D>, r: Tensor<D>) -> Tensor<D> {
+        self.apply(x, Activation::Identity, Some(r))
+    }
+
+    fn apply<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        activation: Activation,
+        residual: Option<Tensor<D>>,
+    ) -> Tensor<D> {
         let (dims, weight) = (x.dims(), self.weight.val());
         assert_eq!(
             dims.last(),
@@ -105,7 +131,7 @@ impl Linear {
             "Linear: input {dims:?} does not fit weight {:?}",
             weight.dims()
         );
-        module::linear(x, weight, self.bias.as_ref().map(Param::val))
+        op::linear(x, weight, self.bias.as_ref().map(Param::val), residual, activation)
     }
 
     /// Inputs and outputs.

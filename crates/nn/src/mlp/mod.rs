@@ -93,8 +93,8 @@ impl Mlp {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let last = self.layers.len() - 1;
         self.layers.iter().enumerate().fold(x, |x, (index, layer)| {
-            let y = layer.forward(x);
-            if index < last { self.activation.forward(y) } else { y }
+            let f = if index < last { self.activation } else { Activation::Identity };
+            layer.forward_activated(x, f)
         })
     }
 }

@@ -1,9 +1,13 @@
 //! Adam and its variants.
 
-use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
-use burn::optim::{self, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Gradients, Tensor};
+use std::collections::HashMap;
 
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::{Gradients, Tensor};
+use pressrun_kernels::optim::AdamStep;
+
+use crate::op::{self, Moments};
 use crate::{Error, Result};
 
 /// Makes an [`Adam`].
@@ -64,12 +68,7 @@ impl AdamConfig {
     /// If a number is out of its range, or both kinds of decay are asked for.
     pub fn init(&self) -> Result<Adam> {
         self.check()?;
-        let inner = if self.decay > 0.0 {
-            ModuleOptimizer::from(self.decoupled())
-        } else {
-            ModuleOptimizer::from(self.coupled())
-        };
-        Ok(Adam { inner, clip: self.clip })
+        Ok(Adam { config: self.clone(), groups: Vec::new(), states: HashMap::new() })
     }
 
     fn check(&self) -> Result<()> {
@@ -88,22 +87,17 @@ impl AdamConfig {
         Ok(())
     }
 
-    fn coupled(&self) -> optim::Adam {
-        let config = optim::AdamConfig::new()
-            .with_beta_1(self.betas.0 as f32)
-            .with_beta_2(self.betas.1 as f32)
-            .with_epsilon(self.eps as f32);
-        let l2 = optim::decay::WeightDecayConfig::new(self.l2 as f32);
-        config.with_weight_decay((self.l2 > 0.0).then_some(l2)).build()
-    }
-
-    fn decoupled(&self) -> optim::AdamW {
-        optim::AdamWConfig::new()
-            .with_beta_1(self.betas.0 as f32)
-            .with_beta_2(self.betas.1 as f32)
-            .with_epsilon(self.eps as f32)
-            .with_weight_decay(self.decay as f32)
-            .build()
+    /// The numbers of the step after `before` others.
+    fn step(&self, lr: f64, scale: f64, before: u32) -> AdamStep {
+        AdamStep {
+            lr: lr as f32,
+            betas: (self.betas.0 as f32, self.betas.1 as f32),
+            eps: self.eps as f32,
+            l2: self.l2 as f32,
+            decay: self.decay as f32,
+            scale: scale as f32,
+            step: before + 1,
+        }
     }
 }
 
@@ -141,30 +135,29 @@ impl AdamConfig {
 /// assert!((y - 3.0).abs() < 0.01);
 /// # Ok::<(), pressrun_nn::Error>(())
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Adam {
-    inner: ModuleOptimizer,
-    clip: Option<f64>,
+    config: AdamConfig,
+    groups: Vec<(ParamGroup, AdamConfig)>,
+    states: HashMap<ParamId, State>,
 }
 
-impl std::fmt::Debug for Adam {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Adam").field("clip", &self.clip).finish_non_exhaustive()
-    }
+/// What the optimiser keeps for a parameter.
+#[derive(Debug, Clone)]
+struct State {
+    steps: u32,
+    moments: Moments,
 }
 
 impl Adam {
-    /// Other settings for the parameters of `group`; the clipping stays that of the whole.
+    /// Other settings for the parameters of `group`; the clipping stays that of the whole. If a
+    /// parameter is in several groups, the first counts.
     ///
     /// # Errors
     /// As [`AdamConfig::init`].
     pub fn with_group(mut self, group: ParamGroup, config: &AdamConfig) -> Result<Self> {
         config.check()?;
-        self.inner = if config.decay > 0.0 {
-            self.inner.with_group(group, config.decoupled(), None)
-        } else {
-            self.inner.with_group(group, config.coupled(), None)
-        };
+        self.groups.push((group, config.clone()));
         Ok(self)
     }
 
@@ -176,49 +169,72 @@ impl Adam {
 
     /// One step against gradients that were taken out before, or changed.
     pub fn step_params<M: Module>(&mut self, lr: f64, module: M, grads: GradientsParams) -> M {
-        let grads = match self.clip {
-            Some(norm) => clip_norm(&module, grads, norm),
-            None => grads,
+        let scale = self.config.clip.map_or(1.0, |norm| clip_scale(&module, &grads, norm));
+        module.map(&mut Step { adam: self, grads, lr, scale, path: Vec::new() })
+    }
+
+    fn config_of(&self, id: ParamId, path: &[String]) -> &AdamConfig {
+        let path = if self.groups.is_empty() { String::new() } else { path.join(".") };
+        let group = self.groups.iter().find(|(group, _)| group.matches(&id, Some(&path)));
+        group.map_or(&self.config, |(_, config)| config)
+    }
+}
+
+/// Changes the parameters of a module, one after the other.
+struct Step<'a> {
+    adam: &'a mut Adam,
+    grads: GradientsParams,
+    lr: f64,
+    scale: f64,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        if !self.adam.groups.is_empty() {
+            self.path.push(name.to_owned());
+        }
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(grad) = self.grads.remove::<D>(param.id) else {
+            return param;
         };
-        self.inner.step(lr, module, grads)
+        let (id, value, mapper) = param.consume();
+        let tracked = value.is_require_grad();
+        let state = self.adam.states.remove(&id);
+        let (before, moments) = state.map_or((0, None), |state| (state.steps, Some(state.moments)));
+        let step = self.adam.config_of(id, &self.path).step(self.lr, self.scale, before);
+        let (value, moments) = op::adam(step, value.inner(), grad, moments);
+        self.adam.states.insert(id, State { steps: step.step, moments });
+        let value = Tensor::from_inner(value).set_require_grad(tracked);
+        Param::from_mapped_value(id, value, mapper)
     }
 }
 
 /// The norm of all gradients of a module together.
 pub fn grad_norm<M: Module>(module: &M, grads: &GradientsParams) -> f64 {
-    struct Squares<'a>(&'a GradientsParams, Option<Tensor<1>>);
+    struct Squares<'a>(&'a GradientsParams, f64);
     impl ModuleVisitor for Squares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(grad) = self.0.get::<D>(param.id) {
-                let square = grad.square().sum();
-                self.1 = Some(match self.1.take() {
-                    Some(sum) => sum + square,
-                    None => square,
-                });
+                self.1 += op::sum_of_squares(grad);
             }
         }
     }
-    let mut squares = Squares(grads, None);
+    let mut squares = Squares(grads, 0.0);
     module.visit(&mut squares);
-    squares.1.map_or(0.0, |sum| sum.into_scalar::<f64>().sqrt())
+    squares.1.sqrt()
 }
 
-/// Scales all gradients of a module together so that their norm is at most `norm`.
-fn clip_norm<M: Module>(module: &M, mut grads: GradientsParams, norm: f64) -> GradientsParams {
-    struct Scale<'a>(&'a mut GradientsParams, f64);
-    impl ModuleVisitor for Scale<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.0.remove::<D>(param.id) {
-                self.0.register(param.id, grad * self.1);
-            }
-        }
-    }
+/// The factor of all gradients of a module that makes their norm at most `norm`.
+fn clip_scale<M: Module>(module: &M, grads: &GradientsParams, norm: f64) -> f64 {
     // The small term is that of `torch.nn.utils.clip_grad_norm_`.
-    let scale = norm / (grad_norm(module, &grads) + 1e-6);
-    if scale < 1.0 {
-        module.visit(&mut Scale(&mut grads, scale));
-    }
-    grads
+    (norm / (grad_norm(module, grads) + 1e-6)).min(1.0)
 }
 
 #[cfg(test)]
@@ -298,11 +314,14 @@ mod tests {
         let model = two(&device);
         let grads = || GradientsParams::from_grads(loss(&model).backward(), &model);
         assert!((grad_norm(&model, &grads()) - 5.0).abs() < 1e-5);
-        let clipped = clip_norm(&model, grads(), 1.0);
-        let of = |p: &Param<Tensor<1>>| clipped.get::<1>(p.id).unwrap().into_scalar::<f32>();
-        assert!((of(&model.a) - 0.6).abs() < 1e-5 && (of(&model.b) - 0.8).abs() < 1e-5);
-        let kept = clip_norm(&model, grads(), 6.0);
-        assert_eq!(kept.get::<1>(model.a.id).unwrap().into_scalar::<f32>(), 3.0);
+        assert!((clip_scale(&model, &grads(), 1.0) - 0.2).abs() < 1e-6);
+        assert_eq!(clip_scale(&model, &grads(), 6.0), 1.0);
+        // With the second moment's decay at 0 a step is lr g / (|g| + eps): only eps shows the size
+        // of the gradients, 0.6 and 0.8 after clipping to 1.
+        let config = AdamConfig::new().with_betas(0.0, 0.0).with_eps(1.0).with_clip(1.0);
+        let (a, b) = run(&config, 1);
+        let expected = (1.0 - 0.1 * 0.6 / 1.6, -2.0 - 0.1 * 0.8 / 1.8);
+        assert!((a - expected.0).abs() < 1e-6 && (b - expected.1).abs() < 1e-6, "{a}, {b}");
     }
 
     #[test]

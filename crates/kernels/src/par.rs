@@ -1,0 +1,100 @@
+//! Division of work among threads.
+//!
+//! The number of threads is that of the rayon pool the caller runs in: where the lab runs arms side
+//! by side, each in a pool of one thread, nothing is divided. Results do not depend on how work is
+//! divided: every number is computed by one thread, in the same order of operations.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+/// Work below which waking another thread costs more than it saves, in units of about a
+/// nanosecond of one thread.
+const WORTH_A_THREAD: usize = 30_000;
+
+/// Threads that are worth using for a work of `cost` (about nanoseconds of one thread).
+pub(crate) fn threads_for(cost: usize) -> usize {
+    let most = cost / WORTH_A_THREAD;
+    if most <= 1 { 1 } else { rayon::current_num_threads().min(most) }
+}
+
+/// One side of a division: rows of `width` numbers.
+pub(crate) struct Rows<'a> {
+    pub(crate) data: &'a mut [MaybeUninit<f32>],
+    pub(crate) width: usize,
+}
+
+/// Calls `f` for ranges that together are all `rows`, each with its rows of the outputs; on
+/// several threads if the work of `cost` in total is worth it. Ranges begin at multiples of `step`.
+///
+/// # Panics
+/// If an output does not have `rows` rows.
+pub(crate) fn for_rows<const K: usize>(
+    rows: usize,
+    step: usize,
+    cost: usize,
+    outs: [Rows<'_>; K],
+    f: impl Fn(Range<usize>, [&mut [MaybeUninit<f32>]; K]) + Sync,
+) {
+    assert!(outs.iter().all(|out| out.data.len() == rows * out.width));
+    split(0..rows, step, threads_for(cost), outs, &f);
+}
+
+fn split<const K: usize>(
+    range: Range<usize>,
+    step: usize,
+    threads: usize,
+    outs: [Rows<'_>; K],
+    f: &(impl Fn(Range<usize>, [&mut [MaybeUninit<f32>]; K]) + Sync),
+) {
+    let steps = range.len().div_ceil(step);
+    if threads <= 1 || steps <= 1 {
+        return f(range, outs.map(|out| out.data));
+    }
+    let left = threads / 2;
+    let rows = (steps * left / threads).max(1) * step;
+    let mut parts = outs.map(|out| {
+        let (a, b) = out.data.split_at_mut(rows * out.width);
+        (Some(Rows { data: a, width: out.width }), Some(Rows { data: b, width: out.width }))
+    });
+    let take = |part: &mut Option<_>| part.take().expect("taken once");
+    let first = parts.each_mut().map(|(a, _)| take(a));
+    let second = parts.each_mut().map(|(_, b)| take(b));
+    let middle = range.start + rows;
+    rayon::join(
+        || split(range.start..middle, step, left, first, f),
+        || split(middle..range.end, step, threads - left, second, f),
+    );
+}
+
+/// Calls `f` for ranges that together are `0..count`, on several threads if worth it. For work
+/// that writes through something else than rows of a slice.
+pub(crate) fn for_ranges(count: usize, cost: usize, f: impl Fn(Range<usize>) + Sync) {
+    for_rows::<0>(count, 1, cost, [], |range, []| f(range));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rows_are_visited_once_by_any_number_of_threads() {
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for (rows, step) in [(0, 1), (1, 4), (10, 3), (64, 6)] {
+                let mut out = vec![0.0; rows * 2];
+                pool.install(|| {
+                    let data = crate::buffer::as_uninit(&mut out);
+                    let rows_of = Rows { data, width: 2 };
+                    for_rows(rows, step, 1_000_000, [rows_of], |range, [part]| {
+                        assert_eq!(part.len(), 2 * range.len());
+                        assert!(range.start.is_multiple_of(step));
+                        for (i, value) in part.iter_mut().enumerate() {
+                            value.write((2 * range.start + i) as f32);
+                        }
+                    });
+                });
+                assert!(out.iter().enumerate().all(|(i, v)| *v == i as f32));
+            }
+        }
+    }
+}

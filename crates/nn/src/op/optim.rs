@@ -1,0 +1,125 @@
+//! Steps of optimisers on tensors.
+
+use burn::tensor::Tensor;
+use pressrun_kernels::optim::{self, AdamStep};
+
+use super::fused::{self, Array};
+
+/// The moments of a parameter.
+#[derive(Debug, Clone)]
+pub(crate) enum Moments {
+    /// On the host, beside the kernels.
+    Host { first: Vec<f32>, second: Vec<f32> },
+    /// Flat, on another device.
+    Device { first: Tensor<1>, second: Tensor<1> },
+}
+
+/// One step of Adam on tensors without gradient; moments begin at 0.
+pub(crate) fn adam<const D: usize>(
+    step: AdamStep,
+    value: Tensor<D>,
+    grad: Tensor<D>,
+    moments: Option<Moments>,
+) -> (Tensor<D>, Moments) {
+    if let (Some(Moments::Host { .. }) | None, Some(g)) = (&moments, fused::host(grad.clone())) {
+        let len = g.values().len();
+        let (mut first, mut second) = match moments {
+            Some(Moments::Host { first, second }) => (first, second),
+            _ => (vec![0.0; len], vec![0.0; len]),
+        };
+        match fused::change(value, |w| optim::adam(step, w, &mut first, &mut second, g.values())) {
+            Ok(value) => return (value, Moments::Host { first, second }),
+            Err(value) => return plain(step, value, grad, None),
+        }
+    }
+    plain(step, value, grad, moments)
+}
+
+/// The definition in tensor operations.
+fn plain<const D: usize>(
+    step: AdamStep,
+    value: Tensor<D>,
+    grad: Tensor<D>,
+    moments: Option<Moments>,
+) -> (Tensor<D>, Moments) {
+    let (dims, device) = (value.dims(), value.device());
+    let len: usize = dims.iter().product();
+    let (w, g) = (value.reshape([len]), grad.reshape([len]));
+    let (m, v) = match moments {
+        Some(Moments::Device { first, second }) => (first, second),
+        Some(Moments::Host { first, second }) => {
+            let tensor = |values: Vec<f32>| Tensor::from_floats(values.as_slice(), &device);
+            (tensor(first), tensor(second))
+        }
+        None => (w.zeros_like(), w.zeros_like()),
+    };
+    let AdamStep { lr, betas: (b1, b2), eps, l2, decay, scale, step } = step;
+    let g = g * scale + w.clone() * l2;
+    let m = m * b1 + g.clone() * (1.0 - b1);
+    let v = v * b2 + g.square() * (1.0 - b2);
+    let bias = |b: f32| 1.0 - f64::from(b).powi(step as i32);
+    let moved = m.clone() / bias(b1) / ((v.clone() / bias(b2)).sqrt() + eps) * lr;
+    let w = w * (1.0 - lr * decay) - moved;
+    (w.reshape(dims), Moments::Device { first: m, second: v })
+}
+
+/// The sum of the squares of a tensor without gradient.
+pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
+    match fused::host(tensor.clone()) {
+        Some(array) => optim::sum_of_squares(Array::values(&array)),
+        None => tensor.square().sum().into_scalar::<f64>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device;
+
+    /// Both forms over three steps, with everything that a step can do.
+    #[test]
+    fn the_kernel_equals_the_plain_form() {
+        let device = device::named("flex").unwrap().inner();
+        let wave = |seed: f32| {
+            let values: Vec<f32> = (0..35).map(|i| (i as f32 * 0.7 + seed).sin()).collect();
+            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([5, 7])
+        };
+        let (mut a, mut b) = (wave(0.0), wave(0.0));
+        let (mut kept_a, mut kept_b) = (None, None);
+        for t in 1..=3 {
+            let step = AdamStep {
+                lr: 0.05,
+                betas: (0.9, 0.99),
+                eps: 1e-6,
+                l2: 0.1,
+                decay: 0.2,
+                scale: 0.5,
+                step: t,
+            };
+            let (value, moments) = adam(step, a, wave(t as f32), kept_a);
+            assert!(matches!(moments, Moments::Host { .. }));
+            (a, kept_a) = (value, Some(moments));
+            let (value, moments) = plain(step, b, wave(t as f32), kept_b);
+            (b, kept_b) = (value, Some(moments));
+        }
+        assert!((a - b).abs().max().into_scalar::<f32>() < 2e-6);
+    }
+
+    #[test]
+    fn a_shared_value_is_not_changed() {
+        let device = device::named("flex").unwrap().inner();
+        let value = Tensor::<1>::from_floats([1.0, 2.0], &device);
+        let step = AdamStep {
+            lr: 0.1,
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            l2: 0.0,
+            decay: 0.0,
+            scale: 1.0,
+            step: 1,
+        };
+        let (moved, _) = adam(step, value.clone(), value.ones_like(), None);
+        assert_eq!(value.try_into_vec_as::<f32>().unwrap(), [1.0, 2.0]);
+        assert!((moved.try_into_vec_as::<f32>().unwrap()[0] - 0.9).abs() < 1e-6);
+    }
+}
