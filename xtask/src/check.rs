@@ -17,6 +17,9 @@ struct Part {
 /// PostgreSQL's program that makes a cluster.
 const INITDB: &str = "/usr/lib/postgresql/15/bin/initdb";
 
+/// What watches every read and write of a program.
+const VALGRIND: &str = "/usr/bin/valgrind";
+
 const PARTS: &[Part] = &[
     Part {
         file: "/usr/bin/chromedriver",
@@ -28,6 +31,7 @@ const PARTS: &[Part] = &[
         packages: &["dataset-fashion-mnist"],
         needed_for: "the whole of Fashion-MNIST",
     },
+    Part { file: VALGRIND, packages: &["valgrind"], needed_for: "what the kernels read and write" },
     Part { file: INITDB, packages: &["postgresql-15"], needed_for: "the migrations on PostgreSQL" },
 ];
 
@@ -43,6 +47,9 @@ pub fn check(install: bool) -> Result<()> {
     tests()?;
     if std::path::Path::new(INITDB).exists() {
         run("bash", &["crates/catalog/migrations/check-postgres.sh"])?;
+    }
+    if std::path::Path::new(VALGRIND).exists() {
+        memory()?;
     }
     eprintln!("\nall checks passed");
     Ok(())
@@ -64,6 +71,28 @@ fn tests() -> Result<()> {
         run("cargo", &["build", "--quiet", "--package", "pressrun"])?;
         run("cargo", &[&["test"], &browser[..]].concat())
     }
+}
+
+/// The kernels' tests under Valgrind: reads of what was never written, and beyond the ends. It does
+/// not know AVX-512, so that the portable and the AVX2 path run.
+fn memory() -> Result<()> {
+    let tests = ["test", "--workspace", "--exclude", "pressrun-e2e", "--no-run"];
+    let listed = std::process::Command::new("cargo")
+        .args(tests)
+        .args(["--message-format", "json"])
+        .current_dir(crate::root())
+        .stderr(std::process::Stdio::null())
+        .output()?;
+    let program = String::from_utf8_lossy(&listed.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| {
+            let target = &message["target"];
+            target["name"] == "pressrun_kernels" && message["profile"]["test"] == true
+        })
+        .find_map(|message| message["executable"].as_str().map(str::to_owned));
+    let Some(program) = program else { bail!("the kernels' test program was not listed") };
+    run(VALGRIND, &["--quiet", "--error-exitcode=9", &program, "--quiet"])
 }
 
 fn documentation() -> Result<()> {

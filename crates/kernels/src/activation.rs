@@ -18,7 +18,7 @@ use crate::simd::{Simd, map, math, vectorized};
 /// Phi: distribution function of N(0, 1).
 ///
 /// # Source
-/// GELU: Hendrycks and Gimpel, arXiv:1606.08415 (exact form); SiLU: arXiv:1702.03118.
+/// GELU: Hendrycks and Gimpel, arXiv:1606.08415 (exact form); `SiLU`: arXiv:1702.03118.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activation {
     /// x itself.

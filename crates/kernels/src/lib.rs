@@ -4,12 +4,22 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod activation;
+pub mod attention;
 mod buffer;
+pub mod conv;
+pub mod expert;
+pub mod gather;
+pub mod interval;
 pub mod kan;
 pub mod linear;
 pub mod matrix;
+pub mod norm;
 pub mod optim;
 mod par;
+pub mod pool;
+pub mod quantise;
+pub mod recurrent;
 mod simd;
+pub mod softmax;
 
 pub use simd::Level;

@@ -23,7 +23,7 @@ pub struct AdamStep {
     pub step: u32,
 }
 
-/// One step of Adam or AdamW.
+/// One step of Adam or `AdamW`.
 ///
 /// ```text
 /// g <- scale g + l2 w

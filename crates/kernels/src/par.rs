@@ -66,6 +66,71 @@ fn split<const K: usize>(
     );
 }
 
+/// As [`for_rows`], in blocks of `step` rows: `f` is called once for each, also by one thread, and
+/// beside its rows gets its row of every one of `parts`, which have a row for each block. For
+/// reductions over rows: the blocks depend on the shape alone, and so do the bits of a sum over
+/// them.
+///
+/// # Panics
+/// If an output does not have `rows` rows, or a part not as many as there are blocks.
+pub(crate) fn for_blocks<const K: usize, const P: usize>(
+    rows: usize,
+    step: usize,
+    cost: usize,
+    outs: [Rows<'_>; K],
+    parts: [Rows<'_>; P],
+    f: impl Fn(Range<usize>, [&mut [MaybeUninit<f32>]; K], [&mut [MaybeUninit<f32>]; P]) + Sync,
+) {
+    let blocks = rows.div_ceil(step);
+    assert!(outs.iter().all(|out| out.data.len() == rows * out.width));
+    assert!(parts.iter().all(|part| part.data.len() == blocks * part.width));
+    split_blocks(0..rows, step, threads_for(cost), outs, parts, &f);
+}
+
+fn split_blocks<const K: usize, const P: usize>(
+    range: Range<usize>,
+    step: usize,
+    threads: usize,
+    outs: [Rows<'_>; K],
+    parts: [Rows<'_>; P],
+    f: &(impl Fn(Range<usize>, [&mut [MaybeUninit<f32>]; K], [&mut [MaybeUninit<f32>]; P]) + Sync),
+) {
+    let blocks = range.len().div_ceil(step);
+    let left = threads / 2;
+    if left == 0 || blocks <= 1 {
+        let (mut outs, mut parts) = (outs, parts);
+        for start in range.clone().step_by(step) {
+            let count = step.min(range.end - start);
+            let outs = outs.each_mut().map(|out| take_rows(out, count));
+            let parts = parts.each_mut().map(|part| take_rows(part, 1));
+            f(start..start + count, outs, parts);
+        }
+        return;
+    }
+    let first = (blocks * left / threads).max(1);
+    let (mut outs, mut parts) = (outs, parts);
+    let first_outs = outs.each_mut().map(|out| {
+        let width = out.width;
+        Rows { data: take_rows(out, first * step), width }
+    });
+    let first_parts = parts.each_mut().map(|part| {
+        let width = part.width;
+        Rows { data: take_rows(part, first), width }
+    });
+    let middle = range.start + first * step;
+    rayon::join(
+        || split_blocks(range.start..middle, step, left, first_outs, first_parts, f),
+        || split_blocks(middle..range.end, step, threads - left, outs, parts, f),
+    );
+}
+
+/// Takes the first `count` rows away.
+fn take_rows<'a>(rows: &mut Rows<'a>, count: usize) -> &'a mut [MaybeUninit<f32>] {
+    let (first, rest) = std::mem::take(&mut rows.data).split_at_mut(count * rows.width);
+    rows.data = rest;
+    first
+}
+
 /// Calls `f` for ranges that together are `0..count`, on several threads if worth it. For work
 /// that writes through something else than rows of a slice.
 pub(crate) fn for_ranges(count: usize, cost: usize, f: impl Fn(Range<usize>) + Sync) {
@@ -94,6 +159,29 @@ mod tests {
                     });
                 });
                 assert!(out.iter().enumerate().all(|(i, v)| *v == i as f32));
+            }
+        }
+    }
+    #[test]
+    fn every_block_is_visited_once_with_its_rows_and_its_part() {
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for (rows, step) in [(0usize, 1), (1, 4), (10, 3), (64, 8)] {
+                let blocks = rows.div_ceil(step);
+                let (mut out, mut part) = (vec![0.0; rows * 2], vec![0.0; blocks * 3]);
+                pool.install(|| {
+                    let outs = [Rows { data: crate::buffer::as_uninit(&mut out), width: 2 }];
+                    let parts = [Rows { data: crate::buffer::as_uninit(&mut part), width: 3 }];
+                    for_blocks(rows, step, 1_000_000, outs, parts, |range, [out], [part]| {
+                        assert!(range.start.is_multiple_of(step) && range.len() <= step);
+                        assert_eq!((out.len(), part.len()), (2 * range.len(), 3));
+                        out.iter_mut().for_each(|v| _ = v.write(range.start as f32));
+                        part.iter_mut().for_each(|v| _ = v.write(range.start as f32));
+                    });
+                });
+                let first = |at: usize, width: usize| (at / width * step) as f32;
+                assert!(part.iter().enumerate().all(|(i, v)| *v == first(i, 3)));
+                assert!(out.iter().enumerate().all(|(i, v)| *v == first(i / step, 2)));
             }
         }
     }

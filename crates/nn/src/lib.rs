@@ -20,6 +20,7 @@ pub mod norm;
 mod op;
 pub mod optim;
 pub mod pool;
+pub mod quantise;
 pub mod recurrent;
 pub mod schedule;
 pub mod testing;

@@ -53,7 +53,7 @@ pub struct Gradients {
 /// - output: `[rows, inputs * 2G]`
 ///
 /// # Source
-/// `FourierKAN` (Xu et al., arXiv:2406.01034), with a scale for each input.
+/// `FourierKAN`, <https://github.com/GistNoesis/FourierKAN>, with a scale for each input.
 ///
 /// # Panics
 /// If `grid` is 0 or a length is wrong.

@@ -8,7 +8,7 @@ use super::tile::{self, Tile};
 use super::{Mat, MatMut};
 use crate::buffer;
 use crate::par;
-use crate::simd::{Token, vectorized};
+use crate::simd::{Token, transpose, vectorized};
 
 /// Inner length of a block: a panel of B of this many rows fits the second-level cache.
 const BLOCK_K: usize = 256;
@@ -111,6 +111,11 @@ pub(crate) fn pack(b: Mat<'_>, columns: Range<usize>, width: usize, to: &mut [Ma
                 to.write(*from);
             }
         }
+        return;
+    }
+    let (first, rows) = (columns.start * b.col, to.len() / width);
+    if b.row == 1 && b.col >= rows {
+        transpose(&b.data[first..], b.col, [columns.len(), rows], to, width);
         return;
     }
     // Blocks of rows, so that the lines written to stay in the first-level cache.

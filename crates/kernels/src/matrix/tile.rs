@@ -25,6 +25,24 @@ pub(crate) struct Tile {
     pub(crate) cols: usize,
 }
 
+impl Tile {
+    /// Null pointers and sizes of 0.
+    pub(crate) const EMPTY: Self = Self {
+        a: std::ptr::null(),
+        a_row: 0,
+        a_col: 0,
+        b: std::ptr::null(),
+        b_row: 0,
+        k: 0,
+        from: std::ptr::null(),
+        from_row: 0,
+        bias: std::ptr::null(),
+        c: std::ptr::null_mut(),
+        c_row: 0,
+        cols: 0,
+    };
+}
+
 /// Computes a tile of `rows` rows, in registers as many at a time as fit.
 ///
 /// # Safety

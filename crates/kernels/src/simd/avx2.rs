@@ -57,6 +57,7 @@ impl Simd for Avx2 {
         select(mask: __m256, a: __m256, b: __m256) -> __m256 = _mm256_blendv_ps(b, a, mask);
         any(mask: __m256) -> bool = _mm256_movemask_ps(mask) != 0;
         to_int(a: __m256) -> __m256i = _mm256_cvtps_epi32(a);
+        to_float(a: __m256i) -> __m256 = _mm256_cvtepi32_ps(a);
         has_bit(a: __m256i, bit: i32) -> __m256 = {
             let bit = _mm256_set1_epi32(bit);
             _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(a, bit), bit))
@@ -65,6 +66,13 @@ impl Simd for Avx2 {
         and_int(a: __m256i, b: i32) -> __m256i = _mm256_and_si256(a, _mm256_set1_epi32(b));
         bits(a: __m256) -> __m256i = _mm256_castps_si256(a);
         with_bits(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
+        zip(a: __m256, b: __m256) -> (__m256, __m256) = {
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            (
+                _mm256_permute2f128_ps::<0x20>(low, high),
+                _mm256_permute2f128_ps::<0x31>(low, high),
+            )
+        };
         sum(a: __m256) -> f32 = {
             let half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
             let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -108,6 +116,19 @@ impl Simd for Avx2 {
     unsafe fn load_ptr_first(self, from: *const f32, n: usize) -> __m256 {
         // SAFETY: a masked lane is not read.
         unsafe { _mm256_maskload_ps(from, first(n)) }
+    }
+
+    #[inline(always)]
+    fn load_first(self, from: &[f32], fill: f32) -> __m256 {
+        if from.len() >= 8 {
+            return self.load(from);
+        }
+        // SAFETY: a masked lane is not read.
+        unsafe {
+            let mask = first(from.len());
+            let values = _mm256_maskload_ps(from.as_ptr(), mask);
+            _mm256_blendv_ps(_mm256_set1_ps(fill), values, _mm256_castsi256_ps(mask))
+        }
     }
 
     #[inline(always)]

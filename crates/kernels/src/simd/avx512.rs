@@ -60,12 +60,18 @@ impl Simd for Avx512 {
         select(mask: __mmask16, a: __m512, b: __m512) -> __m512 =
             _mm512_mask_blend_ps(mask, b, a);
         to_int(a: __m512) -> __m512i = _mm512_cvtps_epi32(a);
+        to_float(a: __m512i) -> __m512 = _mm512_cvtepi32_ps(a);
         has_bit(a: __m512i, bit: i32) -> __mmask16 =
             _mm512_test_epi32_mask(a, _mm512_set1_epi32(bit));
         add_int(a: __m512i, b: i32) -> __m512i = _mm512_add_epi32(a, _mm512_set1_epi32(b));
         and_int(a: __m512i, b: i32) -> __m512i = _mm512_and_si512(a, _mm512_set1_epi32(b));
         bits(a: __m512) -> __m512i = _mm512_castps_si512(a);
         with_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
+        zip(a: __m512, b: __m512) -> (__m512, __m512) = {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+            (_mm512_permutex2var_ps(a, low, b), _mm512_permutex2var_ps(a, high, b))
+        };
         sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
         largest(a: __m512) -> f32 = _mm512_reduce_max_ps(a);
     }

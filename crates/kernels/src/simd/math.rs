@@ -31,6 +31,56 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
     s.scale(y, n)
 }
 
+/// 2^x for x up to 127, within 3 units in the last place: 2^n 2^r. Cheaper than [`exp`], for
+/// exponents that can be had in this base.
+#[inline(always)]
+pub(crate) fn exp2<S: Simd>(s: S, x: S::F) -> S::F {
+    // `x` second, so that NaN stays.
+    let x = s.max(s.splat(-160.0), x);
+    let n = s.round(x);
+    let r = s.sub(x, n);
+    let c = [std::f32::consts::LN_2, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_7];
+    let y = s.fma(r, polynomial(s, r, c), s.splat(1.0));
+    s.scale(y, n)
+}
+
+/// 2 artanh(z) - 2 z for |z| up to 1/3.
+#[inline(always)]
+fn artanh_rest<S: Simd>(s: S, z: S::F) -> S::F {
+    let u = s.mul(z, z);
+    let c = [0.666_664_2, 0.400_215_27, 0.280_018_06, 0.280_119_87];
+    s.mul(s.mul(z, u), polynomial(s, u, c))
+}
+
+/// ln(x), within 3e-7 of its size or 1e-7: x = 2^e m, ln(m) = 2 artanh((m - 1) / (m + 1)). Numbers
+/// below the smallest normal one count as 0.
+#[inline(always)]
+pub(crate) fn ln<S: Simd>(s: S, x: S::F) -> S::F {
+    let one = s.splat(1.0);
+    // m from 0.707 to 1.414: what is added to the bits moves the larger half to the next e.
+    const ROOT_HALF: i32 = 0x3F35_04F3;
+    let bits = s.add_int(s.bits(x), 0x3F80_0000 - ROOT_HALF);
+    let e = s.to_float(s.and_int(bits, !0x007F_FFFF));
+    let e = s.fma(e, s.splat(1.0 / (1 << 23) as f32), s.splat(-127.0));
+    let m = s.with_bits(s.add_int(s.and_int(bits, 0x007F_FFFF), ROOT_HALF));
+    let z = s.div(s.sub(m, one), s.add(m, one));
+    // ln 2 in two parts, of which the first has few enough bits for e times it to be exact.
+    let small = s.fma(e, s.splat(-2.121_944_4e-4), artanh_rest(s, z));
+    let y = s.fma(e, s.splat(0.693_359_4), s.add(s.add(z, z), small));
+    let (least, most) = (s.splat(f32::MIN_POSITIVE), s.splat(f32::MAX));
+    // What is no number, and infinity.
+    let y = s.select(s.le(x, most), y, x);
+    let y = s.select(s.lt(x, least), s.splat(f32::NEG_INFINITY), y);
+    s.select(s.lt(x, s.splat(0.0)), s.splat(f32::NAN), y)
+}
+
+/// ln(1 + x) for x from 0 to 1, within 3 units in the last place.
+#[inline(always)]
+pub(crate) fn ln_1p<S: Simd>(s: S, x: S::F) -> S::F {
+    let z = s.div(x, s.add(x, s.splat(2.0)));
+    s.add(s.add(z, z), artanh_rest(s, z))
+}
+
 /// sin(x) and cos(x), absolute error below 1e-7 for |x| up to 10,000 and within the rounding of the
 /// library's functions beyond: x = n pi / 2 + r.
 #[inline(always)]
@@ -106,7 +156,7 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 fn erf_small<S: Simd>(s: S, z: S::F) -> S::F {
     let c = [
-        1.128_379_2,
+        std::f32::consts::FRAC_2_SQRT_PI,
         -0.376_126_38,
         0.112_837_814,
         -0.026_865_376,
@@ -167,7 +217,8 @@ mod tests {
     use crate::buffer::as_uninit;
     use crate::simd::{level::at_every_level, map, vectorized};
 
-    /// 0: exp, 1: sin, 2: cos, 3: sigmoid, 4: tanh, 5: erf, 6: Phi, 7: phi.
+    /// 0: exp, 1: sin, 2: cos, 3: sigmoid, 4: tanh, 5: erf, 6: Phi, 7: phi, 8: exp2, 9: ln,
+    /// 10: `ln_1p`.
     fn apply(which: usize, x: &[f32]) -> Vec<f32> {
         vectorized! {
             fn run(s; which: usize, x: &[f32], out: &mut [std::mem::MaybeUninit<f32>]) {
@@ -179,7 +230,10 @@ mod tests {
                     4 => map(s, [x], [out], |[x]| [tanh(s, x)]),
                     5 => map(s, [x], [out], |[x]| [erf(s, x)]),
                     6 => map(s, [x], [out], |[x]| [normal(s, x).0]),
-                    _ => map(s, [x], [out], |[x]| [normal(s, x).1]),
+                    7 => map(s, [x], [out], |[x]| [normal(s, x).1]),
+                    8 => map(s, [x], [out], |[x]| [exp2(s, x)]),
+                    9 => map(s, [x], [out], |[x]| [ln(s, x)]),
+                    _ => map(s, [x], [out], |[x]| [ln_1p(s, x)]),
                 }
             }
         }
@@ -206,7 +260,7 @@ mod tests {
     fn values_agree_with_double_precision() {
         let phi = |x: f64| (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
         type Case = (usize, f32, f32, f64, f64, fn(f64) -> f64);
-        let cases: [Case; 8] = [
+        let cases: [Case; 13] = [
             (0, -87.0, 88.7, 0.0, 3e-7, f64::exp),
             (1, -9999.0, 9999.0, 2e-7, 0.0, f64::sin),
             (2, -20.0, 20.0, 1.5e-7, 0.0, f64::cos),
@@ -215,6 +269,11 @@ mod tests {
             (5, -4.9, 4.9, 2e-7, 0.0, erf_series),
             (6, -4.9, 4.9, 2e-7, 0.0, |x| 0.5 + 0.5 * erf_series(x / 2f64.sqrt())),
             (7, -6.0, 6.0, 1e-7, 2e-6, |_| 0.0),
+            (8, -125.0, 127.0, 0.0, 3e-7, f64::exp2),
+            (9, 1e-30, 3.0, 1e-7, 3e-7, f64::ln),
+            (9, 2.0, 1e30, 0.0, 3e-7, f64::ln),
+            (10, 0.0, 1.0, 0.0, 3e-7, f64::ln_1p),
+            (10, 0.0, 1e-6, 0.0, 3e-7, f64::ln_1p),
         ];
         at_every_level(|level| {
             for (which, low, high, absolute, relative, exact) in cases {
@@ -237,10 +296,16 @@ mod tests {
             let y = apply(0, &x);
             assert_eq!((y[0], y[1], y[3], y[5], y[6]), (0.0, f32::INFINITY, 1.0, 0.0, y[1]));
             // Subnormal results are kept.
-            assert!((y[7] / 3.783_506e-44 - 1.0).abs() < 0.05, "{level:?}: {}", y[7]);
-            for which in 0..8 {
+            assert!((y[7] / 3.783_51e-44 - 1.0).abs() < 0.05, "{level:?}: {}", y[7]);
+            for which in 0..=10 {
                 assert!(apply(which, &x)[2].is_nan(), "{level:?} {which}");
             }
+            assert_eq!(apply(8, &x)[0], 0.0);
+            let powers = apply(8, &[0.0, -1.0, -151.0, -149.0]);
+            assert_eq!(powers, [1.0, 0.5, 0.0, f32::from_bits(1)], "{level:?}");
+            let logarithms = apply(9, &[0.0, 1.0, f32::INFINITY, 1e-40]);
+            assert_eq!(logarithms, [-f32::INFINITY, 0.0, f32::INFINITY, -f32::INFINITY]);
+            assert!(apply(9, &[-1.0])[0].is_nan());
             assert!(apply(1, &x)[1].is_nan() && apply(2, &x)[0].is_nan());
             assert_eq!(apply(3, &x)[..2], [0.0, 1.0]);
             assert_eq!(apply(4, &x)[..2], [-1.0, 1.0]);

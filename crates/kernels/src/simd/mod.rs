@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 
 pub use level::Level;
 pub(crate) use level::Token;
-pub(crate) use slice::{fold, map, map_in_place};
+pub(crate) use slice::{first_lanes, fold, map, map_in_place, sums};
 pub(crate) use transpose::transpose;
 
 /// Operations on vectors of [`Simd::LANES`] numbers.
@@ -64,6 +64,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 
     /// To the nearest integer.
     fn to_int(self, a: Self::F) -> Self::I;
+    /// The nearest number to each integer.
+    fn to_float(self, a: Self::I) -> Self::F;
     /// Whether a bit of each integer is set.
     fn has_bit(self, a: Self::I, bit: i32) -> Self::M;
     fn add_int(self, a: Self::I, b: i32) -> Self::I;
@@ -72,6 +74,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn bits(self, a: Self::F) -> Self::I;
     /// The number of each 32 bits.
     fn with_bits(self, a: Self::I) -> Self::F;
+
+    /// Lanes of `a` and `b` by turns: the first vector begins with the first lanes of both.
+    fn zip(self, a: Self::F, b: Self::F) -> (Self::F, Self::F);
 
     fn sum(self, a: Self::F) -> f32;
     /// The largest lane; unspecified if one is NaN.
@@ -195,3 +200,26 @@ macro_rules! vectorized {
     };
 }
 pub(crate) use vectorized;
+
+#[cfg(test)]
+mod tests {
+    use super::level::at_every_level;
+
+    vectorized! {
+        fn lanes_by_turns(s;) {
+            let numbers: Vec<f32> = (0..2 * S::LANES).map(|i| i as f32).collect();
+            let (x, y) = s.zip(s.load(&numbers), s.load(&numbers[S::LANES..]));
+            let mut out = vec![0.0; 2 * S::LANES];
+            let (low, high) = crate::buffer::as_uninit(&mut out).split_at_mut(S::LANES);
+            s.store(low, x);
+            s.store(high, y);
+            let expected = |i: usize| i / 2 + i % 2 * S::LANES;
+            assert!(out.iter().enumerate().all(|(i, v)| *v == expected(i) as f32), "{out:?}");
+        }
+    }
+
+    #[test]
+    fn lanes_are_zipped() {
+        at_every_level(|_| lanes_by_turns());
+    }
+}

@@ -116,6 +116,10 @@ impl Simd for Portable {
         from_fn(|i| a[i] as i32)
     }
     #[inline(always)]
+    fn to_float(self, a: [i32; 8]) -> F {
+        from_fn(|i| a[i] as f32)
+    }
+    #[inline(always)]
     fn has_bit(self, a: [i32; 8], bit: i32) -> [bool; 8] {
         from_fn(|i| a[i] & bit != 0)
     }
@@ -134,6 +138,12 @@ impl Simd for Portable {
     #[inline(always)]
     fn with_bits(self, a: [i32; 8]) -> F {
         from_fn(|i| f32::from_bits(a[i] as u32))
+    }
+
+    #[inline(always)]
+    fn zip(self, a: F, b: F) -> (F, F) {
+        let lane = |i: usize| if i.is_multiple_of(2) { a[i / 2] } else { b[i / 2] };
+        (from_fn(lane), from_fn(|i| lane(i + 8)))
     }
 
     #[inline(always)]

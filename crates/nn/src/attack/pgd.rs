@@ -1,8 +1,9 @@
 //! Projected gradient ascent within a box.
 
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 use rand::{Rng, RngExt};
+
+use crate::op;
 
 /// Radius, effort and valid range of [`pgd_linf`].
 ///
@@ -174,7 +175,7 @@ impl<const D: usize> Found<D> {
 /// Sum over the batch, so that the gradient of an example does not depend on its company.
 fn cross_entropy_sum(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
-    log_softmax(logits, 1).gather(1, labels.reshape([batch, 1])).sum().neg()
+    op::log_softmax(logits).gather(1, labels.reshape([batch, 1])).sum().neg()
 }
 
 fn uniform<const D: usize>(lower: &Tensor<D>, upper: &Tensor<D>, rng: &mut impl Rng) -> Tensor<D> {

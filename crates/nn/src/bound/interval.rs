@@ -2,9 +2,11 @@
 
 use std::ops::Add;
 
-use burn::tensor::activation::relu;
+use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Tensor, module};
+
+use crate::activation::Activation;
+use crate::op;
 
 /// A box around every activation: all values from `center - radius` to `center + radius`.
 ///
@@ -110,12 +112,9 @@ impl<const D: usize> IntervalBounds<D> {
             "IntervalBounds::linear: bounds of shape {dims:?}, weight of shape {:?}",
             weight.dims()
         );
-        let center = self.center.matmul(weight.clone().unsqueeze());
-        let center = match bias {
-            Some(bias) => center + bias.unsqueeze(),
-            None => center,
-        };
-        Self { center, radius: self.radius.matmul(weight.abs().unsqueeze()) }
+        let map = |x, weight, bias| op::linear(x, weight, bias, None, Activation::Identity);
+        let radius = map(self.radius, weight.clone().abs(), None);
+        Self { center: map(self.center, weight, bias), radius }
     }
 
     /// A fixed map of each unit; `scale` and `shift` broadcast.
@@ -155,6 +154,7 @@ impl<const D: usize> IntervalBounds<D> {
 
     /// `max(., 0)`, which is monotone: the ends of the box map to the ends.
     pub fn relu(self) -> Self {
+        let relu = |x| op::activate(Activation::Relu, x);
         Self::new(relu(self.lower()), relu(self.upper()))
     }
 
@@ -204,14 +204,14 @@ impl IntervalBounds<4> {
     ///   `bias`: `[out]`
     ///
     /// # Panics
-    /// If the channels do not match, as [`module::conv2d`].
+    /// If the channels do not match, as [`burn::tensor::module::conv2d`].
     pub fn conv2d(
         self,
         weight: Tensor<4>,
         bias: Option<Tensor<1>>,
         options: ConvOptions<2>,
     ) -> Self {
-        let radius = module::conv2d(self.radius, weight.clone().abs(), None, options.clone());
-        Self { center: module::conv2d(self.center, weight, bias, options), radius }
+        let radius = op::conv2d(self.radius, weight.clone().abs(), None, options.clone());
+        Self { center: op::conv2d(self.center, weight, bias, options), radius }
     }
 }

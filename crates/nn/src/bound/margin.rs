@@ -1,9 +1,9 @@
 //! What bounds say about a classification: margins, their loss, and what is verified.
 
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::IntervalBounds;
+use crate::op;
 
 /// Lower bounds of `logit(y) - logit(j)` for every class `j` but the label, with the last layer
 /// merged into the differences.
@@ -110,7 +110,7 @@ pub fn robust_cross_entropy(lower: Tensor<2>) -> Tensor<1> {
     let [batch, _] = lower.dims();
     let zero = Tensor::zeros([batch, 1], &lower.device());
     let logits = Tensor::cat(vec![zero, lower.neg()], 1);
-    log_softmax(logits, 1).narrow(1, 0, 1).mean().neg()
+    op::log_softmax(logits).narrow(1, 0, 1).mean().neg()
 }
 
 /// For each example, whether no class can overtake the label: all lower bounds are positive.

@@ -1,16 +1,16 @@
 //! A sequential ReLU network that is evaluated at a point and over a box.
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 use rand::Rng;
 
 use super::{IntervalBounds, ibp_std, margin};
+use crate::activation::Activation;
 use crate::conv::{Conv2d, Conv2dConfig};
 use crate::init::Init;
 use crate::linear::{Linear, LinearConfig};
 use crate::norm::{BatchNorm, BatchNormConfig, Moments};
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// How the weights of all layers but the last are drawn; biases and the last layer are drawn as
 /// PyTorch does by default.
@@ -283,13 +283,19 @@ impl BoundedNet {
             let mut image = flat.reshape([rows, channels, height, width]);
             for block in &self.convs {
                 let y = block.layer.forward(image);
-                image = relu(normalise(block.norm.as_ref(), y, batch.as_deref_mut()));
+                image = op::activate(
+                    Activation::Relu,
+                    normalise(block.norm.as_ref(), y, batch.as_deref_mut()),
+                );
             }
             flat = image.flatten(1, 3);
         }
         for block in &self.hidden {
             let y = block.layer.forward(flat);
-            flat = relu(normalise(block.norm.as_ref(), y, batch.as_deref_mut()));
+            flat = op::activate(
+                Activation::Relu,
+                normalise(block.norm.as_ref(), y, batch.as_deref_mut()),
+            );
         }
         self.head.forward(flat)
     }

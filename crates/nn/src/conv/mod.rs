@@ -1,12 +1,16 @@
 //! Convolution over pictures.
 
+mod transposed;
+
 use burn::module::{Module, Param};
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, module};
+use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use crate::init::Init;
-use crate::{Error, Result};
+use crate::{Error, Result, op};
+
+pub use transposed::{ConvTranspose2d, ConvTranspose2dConfig};
 
 /// Makes a [`Conv2d`].
 #[derive(Debug, Clone)]
@@ -156,7 +160,7 @@ impl Conv2d {
             "Conv2d: input {dims:?} does not fit weight {:?}",
             weight.dims()
         );
-        module::conv2d(x, weight, self.bias.as_ref().map(Param::val), self.options())
+        op::conv2d(x, weight, self.bias.as_ref().map(Param::val), self.options())
     }
 
     /// Stride and padding as the engine takes them.

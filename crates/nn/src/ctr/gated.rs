@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::Rng;
 
 use crate::init::Init;
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// How a [`GatedEmbedding`] applies its gates.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -155,14 +155,14 @@ impl GatedEmbedding {
     pub fn lookup(&self, ids: Tensor<2, Int>, mode: GateMode) -> Tensor<3> {
         let [rows, fields] = ids.dims();
         let [values, width] = self.table.dims();
-        let flat = ids.reshape([rows * fields]);
+        let flat = op::indices(ids);
         let table = self.table.val();
         let picked = match self.gates(mode) {
-            None => table.select(0, flat),
+            None => op::gather(table, &flat),
             // Gating costs a pass over what is gated: over the table where that is smaller than
             // the batch, and a second gather is saved as well.
-            Some(g) if values <= rows * fields => (table * g).select(0, flat),
-            Some(g) => table.select(0, flat.clone()) * g.select(0, flat),
+            Some(g) if values <= rows * fields => op::gather(table * g, &flat),
+            Some(g) => op::gather(table, &flat) * op::gather(g, &flat),
         };
         picked.reshape([rows, fields, width])
     }
@@ -222,7 +222,7 @@ impl GatedEmbedding {
     fn raw(&self) -> Tensor<2> {
         match &self.owner {
             None => self.gate.val(),
-            Some(owner) => self.gate.val().select(0, owner.clone()),
+            Some(owner) => op::gather(self.gate.val(), &op::indices(owner.clone())),
         }
     }
 

@@ -1,11 +1,11 @@
 //! Vectors for symbols.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, module};
+use burn::tensor::{Device, Int, Tensor};
 use rand::Rng;
 
 use crate::init::Init;
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// Makes an [`Embedding`].
 #[derive(Debug, Clone)]
@@ -77,7 +77,10 @@ impl Embedding {
     /// # Panics
     /// If a symbol is not below `symbols`.
     pub fn forward(&self, symbols: Tensor<2, Int>) -> Tensor<3> {
-        module::embedding(self.weight.val(), symbols)
+        let [rows, columns] = symbols.dims();
+        let y = op::gather(self.weight.val(), &op::indices(symbols));
+        let width = y.dims()[1];
+        y.reshape([rows, columns, width])
     }
 
     /// The vectors of a list of symbols, `[symbols]` to `[symbols, width]`.
@@ -85,7 +88,7 @@ impl Embedding {
     /// # Panics
     /// If a symbol is not below `symbols`.
     pub fn rows(&self, symbols: Tensor<1, Int>) -> Tensor<2> {
-        self.weight.val().select(0, symbols)
+        op::gather(self.weight.val(), &op::indices(symbols))
     }
 }
 

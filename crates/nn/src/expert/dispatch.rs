@@ -1,8 +1,9 @@
 //! Tokens to experts and back.
 
-use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use burn::tensor::Tensor;
 
 use crate::gate::Routing;
+use crate::op;
 
 /// Sends each token to its experts and adds up what comes back.
 ///
@@ -40,7 +41,7 @@ pub fn dispatch(
     routing: &Routing,
     expert: impl Fn(usize, Tensor<2>) -> Tensor<2>,
 ) -> Tensor<2> {
-    let (chosen, device) = (&routing.chosen, x.device());
+    let chosen = &routing.chosen;
     let (tokens, experts) = (chosen.tokens(), chosen.experts());
     assert_eq!(
         x.dims()[0],
@@ -48,7 +49,6 @@ pub fn dispatch(
         "dispatch: input {:?} does not fit a routing of {tokens} tokens",
         x.dims()
     );
-    let list = |ids: &[i64]| Tensor::<1, Int>::from_ints(ids, &device);
     let (mut outputs, mut places, mut entries) = (Vec::new(), Vec::new(), Vec::new());
     for e in 0..experts {
         let rows: Vec<i64> = chosen.tokens_of(e).into_iter().map(|token| token as i64).collect();
@@ -56,7 +56,7 @@ pub fn dispatch(
             continue;
         }
         let all = rows.len() == tokens;
-        let input = if all { x.clone() } else { x.clone().select(0, list(&rows)) };
+        let input = if all { x.clone() } else { op::gather(x.clone(), &rows.clone().into()) };
         let output = expert(e, input);
         assert_eq!(
             output.dims()[0],
@@ -73,9 +73,8 @@ pub fn dispatch(
     // One multiplication and one addition into place for all experts together.
     let outputs = Tensor::cat(outputs, 0);
     let weights = routing.weights.clone().reshape([tokens * experts, 1]);
-    let weighted = outputs * weights.select(0, list(&entries));
-    let empty = Tensor::zeros([tokens, weighted.dims()[1]], &device);
-    empty.select_assign(0, list(&places), weighted, IndexingUpdateOp::Add)
+    let weighted = outputs * op::gather(weights, &entries.into());
+    op::scatter_add(weighted, &places.into(), tokens)
 }
 
 #[cfg(test)]

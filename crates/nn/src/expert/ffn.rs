@@ -4,11 +4,13 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
+use std::sync::Arc;
+
 use super::dispatch;
 use crate::activation::Activation;
 use crate::gate::Routing;
 use crate::mlp::{Mlp, MlpConfig};
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// Makes a [`MoeFfn`].
 #[derive(Debug, Clone)]
@@ -94,7 +96,37 @@ impl MoeFfn {
     pub fn forward(&self, x: Tensor<2>, routing: &Routing) -> Tensor<2> {
         let (found, expected) = (self.experts.len(), routing.chosen.experts());
         assert_eq!(found, expected, "MoeFfn: {found} experts, a routing for {expected}");
-        dispatch(x, routing, |expert, rows| self.experts[expert].forward(rows))
+        self.at_once(&x, routing).unwrap_or_else(|| {
+            dispatch(x, routing, |expert, rows| self.experts[expert].forward(rows))
+        })
+    }
+
+    /// All experts in one operation, if each token has the same number of them and each is a
+    /// network of two layers with biases.
+    fn at_once(&self, x: &Tensor<2>, routing: &Routing) -> Option<Tensor<2>> {
+        let chosen = &routing.chosen;
+        let (tokens, experts) = (chosen.tokens(), chosen.experts());
+        let choices = chosen.choices().filter(|k| *k > 0)?;
+        if experts > op::MOST_EXPERTS || x.dims()[0] != tokens {
+            return None;
+        }
+        let weights = self.experts.iter().map(|expert| match &expert.layers[..] {
+            [first, second] => Some(op::ExpertWeights {
+                w1: first.weight.val(),
+                b1: first.bias.as_ref()?.val(),
+                w2: second.weight.val(),
+                b2: second.bias.as_ref()?.val(),
+            }),
+            _ => None,
+        });
+        let weights = weights.collect::<Option<Vec<_>>>()?;
+        let list = chosen.by_token();
+        let entries = list.iter().enumerate();
+        let entries: Arc<[i64]> =
+            entries.map(|(pair, e)| (pair / choices * experts) as i64 + e).collect();
+        let g = routing.weights.clone().reshape([tokens * experts, 1]);
+        let g = op::gather(g, &entries).reshape([tokens, choices]);
+        op::experts(x.clone(), g, list.into(), weights, self.experts[0].activation)
     }
 
     /// Multiplications and additions of one expert for one token, forwards.
@@ -140,6 +172,39 @@ mod tests {
         let cool = gate.route(h, 0.2, Some(noise), false);
         let expected = moe.experts[0].forward(x.clone()) * cool.weights.clone().sum_dim(1);
         assert!(largest(same.forward(x, &cool) - expected) < 1e-5);
+    }
+
+    /// The one operation against the sum over experts, with an expert that nobody sees.
+    #[test]
+    fn at_once_equals_one_after_the_other() {
+        let device = device::named("flex").unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let config = MoeFfnConfig::new(3, 5, 4).with_activation(Activation::Gelu);
+        let moe = config.init(&device, &mut rng).unwrap();
+        let values: Vec<f32> = (0..21).map(|i| (i as f32 * 0.7).sin()).collect();
+        let make = || Tensor::<1>::from_floats(&values[..], &device).reshape([7, 3]).require_grad();
+        let logits: Vec<f32> =
+            (0..28).map(|i| if i % 4 == 2 { -9.0 } else { (i as f32).sin() }).collect();
+        let logits =
+            || Tensor::<1>::from_floats(&logits[..], &device).reshape([7, 4]).require_grad();
+        let (a, b, la, lb) = (make(), make(), logits(), logits());
+        let routing = crate::gate::top_k(la.clone(), 2);
+        let mine = moe.at_once(&a, &routing).expect("two each");
+        let plain = crate::gate::top_k(lb.clone(), 2);
+        let apart = dispatch(b.clone(), &plain, |e, rows| moe.experts[e].forward(rows));
+        assert!(largest(mine.clone() - apart.clone()) < 1e-5);
+        let (ga, gb) = (mine.square().sum().backward(), apart.square().sum().backward());
+        assert!(largest(a.grad(&ga).unwrap() - b.grad(&gb).unwrap()) < 1e-5);
+        assert!(largest(la.grad(&ga).unwrap() - lb.grad(&gb).unwrap()) < 1e-5);
+        for (e, expert) in moe.experts.iter().enumerate() {
+            for layer in &expert.layers {
+                let w = layer.weight.val();
+                match (w.grad(&ga), w.grad(&gb)) {
+                    (Some(mine), Some(apart)) => assert!(largest(mine - apart) < 1e-5),
+                    (mine, apart) => assert!(e == 2 && mine.is_none() && apart.is_none(), "{e}"),
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! All experts at first, fewer and fewer later.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 
 use super::{Chosen, Routing, balance};
 use crate::init::{self, Init};
 use crate::linear::{Linear, LinearConfig};
 use crate::schedule::Schedule;
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// What a [`DtsGate`] multiplies the experts' outputs by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -184,12 +184,12 @@ impl DtsGate {
             Some(noise) => h.clone() + noise,
             None => h.clone(),
         };
-        let y = activation::softmax(noisy / temperature, 1);
+        let y = op::softmax(noisy / temperature);
         let chosen =
             if hard { Chosen::largest(&y) } else { Chosen::above(&y, self.threshold as f32) };
         let full = match self.weights {
             GateWeights::Gumbel => y,
-            GateWeights::Softmax => activation::softmax(h, 1),
+            GateWeights::Softmax => op::softmax(h),
         };
         let weights = full * chosen.tensor(&self.weight.weight.device());
         let balance = Some(balance::load_times_importance(weights.clone(), &chosen));

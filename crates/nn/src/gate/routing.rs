@@ -108,6 +108,19 @@ impl Chosen {
         (0..self.tokens()).filter(|&token| self.get(token, expert)).collect()
     }
 
+    /// How many experts see a token, if that is the same for all tokens.
+    pub(crate) fn choices(&self) -> Option<usize> {
+        let active = self.active();
+        let first = *active.first()?;
+        active.iter().all(|k| *k == first).then_some(first)
+    }
+
+    /// The experts of each token, one token after the other.
+    pub(crate) fn by_token(&self) -> Vec<i64> {
+        let seen = self.rows.iter().enumerate().filter(|(_, c)| **c);
+        seen.map(|(at, _)| (at % self.experts) as i64).collect()
+    }
+
     /// Number of experts that each token is seen by.
     pub fn active(&self) -> Vec<usize> {
         self.rows.chunks(self.experts).map(|row| row.iter().filter(|c| **c).count()).collect()

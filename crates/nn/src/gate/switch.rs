@@ -1,13 +1,13 @@
 //! One expert for each token, learned from the start.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use super::{Chosen, Routing, balance};
-use crate::Result;
 use crate::init::Init;
 use crate::linear::{Linear, LinearConfig};
+use crate::{Result, op};
 
 /// Makes a [`SwitchGate`].
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ impl SwitchGate {
 
     /// Routes tokens of which the logits are known.
     pub fn route(&self, logits: Tensor<2>) -> Routing {
-        let p = activation::softmax(logits, 1);
+        let p = op::softmax(logits);
         let chosen = Chosen::largest(&p);
         let weights = p.clone() * chosen.tensor(&p.device());
         let balance = Some(balance::load_times_importance(p, &chosen));

@@ -1,13 +1,13 @@
 //! The gate that takes the k best.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use super::{Chosen, Routing, balance};
 use crate::init::Init;
 use crate::linear::{Linear, LinearConfig};
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// Makes a [`TopKGate`].
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl TopKGateConfig {
 /// - output `g`: `[tokens, experts]`, each row sums to 1
 ///
 /// # Source
-/// Shazeer et al., arXiv:1701.06538, without noise; normalised as in GShard, arXiv:2006.16668.
+/// Shazeer et al., arXiv:1701.06538, without noise; normalised as in `GShard`, arXiv:2006.16668.
 ///
 /// # Panics
 /// `forward` if the last dimension of `x` is not `d_model`.
@@ -111,7 +111,7 @@ impl TopKGate {
 pub fn top_k(logits: Tensor<2>, k: usize) -> Routing {
     let [_, experts] = logits.dims();
     assert!(k > 0 && k <= experts, "top_k: `{k}` of {experts} experts");
-    let p = activation::softmax(logits, 1);
+    let p = op::softmax(logits);
     let chosen = Chosen::top(&p, k);
     let kept = p.clone() * chosen.tensor(&p.device());
     let weights = kept.clone() / kept.sum_dim(1);

@@ -127,7 +127,7 @@ impl KanConfig {
 /// - output: `[.., outputs]`
 ///
 /// # Source
-/// KAN, arXiv:2404.19756; radial: FastKAN, arXiv:2405.06721. Without the added SiLU branch, which
+/// KAN, arXiv:2404.19756; radial: `FastKAN`, arXiv:2405.06721. Without the added `SiLU` branch, which
 /// is a linear layer on `silu(x)`.
 ///
 /// # Panics

@@ -29,7 +29,7 @@ impl RationalActivationConfig {
         self
     }
 
-    /// The coefficients that every group begins with: a_0 .. a_m and b_1 .. b_n.
+    /// The coefficients that every group begins with: `a_0 .. a_m` and `b_1 .. b_n`.
     pub fn with_coefficients(
         mut self,
         numerator: impl Into<Vec<f64>>,

@@ -1,6 +1,8 @@
 //! Losses.
 
-use burn::tensor::{Int, Tensor, activation};
+use burn::tensor::{Int, Tensor};
+
+use crate::op;
 
 /// Negative log-likelihood of the right class, for each row.
 ///
@@ -17,7 +19,7 @@ use burn::tensor::{Int, Tensor, activation};
 pub fn nll(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     let (z, y) = (logits.dims(), targets.dims());
     assert_eq!(z[0], y[0], "nll: logits {z:?} and targets {y:?} differ in rows");
-    let log_p = activation::log_softmax(logits, 1);
+    let log_p = op::log_softmax(logits);
     -log_p.gather(1, targets.unsqueeze_dim(1)).squeeze_dim(1)
 }
 
@@ -47,7 +49,9 @@ pub fn nll(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
 /// # Ok::<(), pressrun_nn::Error>(())
 /// ```
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
-    nll(logits, targets).mean()
+    let (z, y) = (logits.dims(), targets.dims());
+    assert_eq!(z[0], y[0], "cross_entropy: logits {z:?} and targets {y:?} differ in rows");
+    op::cross_entropy(logits, targets)
 }
 
 /// Mean binary cross-entropy of logits, safe for logits of any size.
@@ -81,8 +85,7 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
 pub fn bce_with_logits<const D: usize>(logits: Tensor<D>, targets: Tensor<D>) -> Tensor<1> {
     let (z, y) = (logits.dims(), targets.dims());
     assert_eq!(z, y, "bce_with_logits: logits {z:?} and targets {y:?} differ");
-    let soft = logits.clone().abs().neg().exp().log1p();
-    (activation::relu(logits.clone()) - logits * targets + soft).mean()
+    op::bce_with_logits(logits, targets)
 }
 
 /// Share of rows whose largest logit is the right class; no gradient.

@@ -1,9 +1,9 @@
 //! Layer normalisation.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, module};
+use burn::tensor::{Device, Tensor};
 
-use crate::{Error, Result};
+use crate::{Error, Result, op};
 
 /// Makes a [`LayerNorm`].
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl LayerNorm {
             "LayerNorm: input {dims:?} does not fit gamma {:?}",
             gamma.dims()
         );
-        module::layer_norm(x, gamma, Some(self.beta.val()), self.eps)
+        op::layer_norm(x, gamma, self.beta.val(), self.eps)
     }
 }
 

@@ -249,6 +249,7 @@ pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Option<Array> {
 
 /// Changes the numbers of a tensor without gradient, in place if nobody else holds them; gives the
 /// tensor back if it is not one of this processor's in single precision.
+#[expect(clippy::result_large_err, reason = "the tensor comes back for the plain form")]
 pub(crate) fn change<const D: usize>(
     tensor: Tensor<D>,
     f: impl FnOnce(&mut [f32]),

@@ -6,18 +6,30 @@
 
 mod activation;
 mod attention;
+mod conv;
+mod expert;
 mod fused;
+mod gather;
 mod kan;
 mod linear;
+mod norm;
 mod optim;
 mod pool;
+mod quantise;
 mod recurrent;
+mod softmax;
 
 pub(crate) use activation::{activate, kernel_of};
 pub(crate) use attention::{Attention, attention, attention_packed};
-pub(crate) use fused::{Array, Fused, Grad, Saved, host, indices, run};
+pub(crate) use conv::{conv_transpose2d, conv2d};
+pub(crate) use expert::{ExpertWeights, MOST_EXPERTS, experts};
+pub(crate) use fused::{Array, Fused, Grad, Saved, indices, run};
+pub(crate) use gather::{gather, scatter_add};
 pub(crate) use kan::{Basis, kan, rational};
 pub(crate) use linear::linear;
+pub(crate) use norm::layer_norm;
 pub(crate) use optim::{Moments, adam, sum_of_squares};
 pub(crate) use pool::{avg_pool, max_pool};
+pub(crate) use quantise::{Quantiser, quantise};
 pub(crate) use recurrent::{Cell, RecurrentWeights, recurrent, recurrent_last};
+pub(crate) use softmax::{bce_with_logits, cross_entropy, log_softmax, softmax};

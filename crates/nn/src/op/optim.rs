@@ -10,8 +10,8 @@ use super::fused::{self, Array};
 pub(crate) enum Moments {
     /// On the host, beside the kernels.
     Host { first: Vec<f32>, second: Vec<f32> },
-    /// Flat, on another device.
-    Device { first: Tensor<1>, second: Tensor<1> },
+    /// First and second, flat, on another device.
+    Device(Box<[Tensor<1>; 2]>),
 }
 
 /// One step of Adam on tensors without gradient; moments begin at 0.
@@ -46,7 +46,10 @@ fn plain<const D: usize>(
     let len: usize = dims.iter().product();
     let (w, g) = (value.reshape([len]), grad.reshape([len]));
     let (m, v) = match moments {
-        Some(Moments::Device { first, second }) => (first, second),
+        Some(Moments::Device(both)) => {
+            let [first, second] = *both;
+            (first, second)
+        }
         Some(Moments::Host { first, second }) => {
             let tensor = |values: Vec<f32>| Tensor::from_floats(values.as_slice(), &device);
             (tensor(first), tensor(second))
@@ -60,7 +63,7 @@ fn plain<const D: usize>(
     let bias = |b: f32| 1.0 - f64::from(b).powi(step as i32);
     let moved = m.clone() / bias(b1) / ((v.clone() / bias(b2)).sqrt() + eps) * lr;
     let w = w * (1.0 - lr * decay) - moved;
-    (w.reshape(dims), Moments::Device { first: m, second: v })
+    (w.reshape(dims), Moments::Device(Box::new([m, v])))
 }
 
 /// The sum of the squares of a tensor without gradient.
