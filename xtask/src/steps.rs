@@ -58,11 +58,11 @@ struct Measured {
 /// Measures all workloads in all settings and prints a table, or JSON.
 pub fn steps(as_json: bool) -> Result<()> {
     let python = environment()?;
-    run(
-        "cargo",
-        &["build", "--release", "--quiet", "--package", "pressrun-nn", "--example", "steps"],
-    )?;
-    let ours = target().join("release/examples/steps");
+    // The one optimised profile, and together with the program: so that the engine is not compiled a
+    // second time, with other features.
+    let packages = ["--package", "pressrun-nn", "--package", "pressrun", "--example", "steps"];
+    run("cargo", &[&["build", "--quiet"], &packages[..]].concat())?;
+    let ours = target().join("debug/examples/steps");
     let mut rows = Vec::new();
     for setting in SETTINGS {
         let measured = measure(setting, &ours, &python)?;

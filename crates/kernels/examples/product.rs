@@ -3,7 +3,7 @@
 //! GFLOP/s over shapes of small networks, by one thread and by two.
 //!
 //! ```text
-//! $ cargo run --release --package pressrun-kernels --example product
+//! $ cargo run --package pressrun-kernels --example product
 //! 1 128x784x256 t0: 447.7 us, 115 GFLOP/s
 //! ```
 

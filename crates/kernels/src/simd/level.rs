@@ -90,7 +90,8 @@ impl Level {
         }
     }
 
-    /// Uses this level from now on in the whole process.
+    /// Uses this level from now on in the whole process. Not while a kernel runs: what it computes
+    /// may then be wrong (it touches no memory that it should not).
     ///
     /// # Panics
     /// If the processor does not have it.

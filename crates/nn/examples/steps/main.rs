@@ -5,7 +5,7 @@
 //! of `n` steps. `cargo xtask bench steps` runs both side by side.
 //!
 //! ```text
-//! $ echo "W7 2" | STEPS_THREADS=1 cargo run --release --package pressrun-nn --example steps
+//! $ echo "W7 2" | STEPS_THREADS=1 cargo run --package pressrun-nn --package pressrun --example steps
 //! {"t":[0.06,0.03],"l":[0.70,0.70]}
 //! ```
 
