@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// Work below which waking another thread costs more than it saves, in units of about a
 /// nanosecond of one thread.
-const WORTH_A_THREAD: usize = 30_000;
+const WORTH_A_THREAD: usize = 12_000;
 
 /// Threads that are worth using for a work of `cost` (about nanoseconds of one thread).
 pub(crate) fn threads_for(cost: usize) -> usize {

@@ -32,7 +32,8 @@ vectorized! {
 /// Whether a number is the largest; NaN is NaN.
 #[inline(always)]
 fn is(value: f32, largest: f32) -> bool {
-    value == largest || (value.is_nan() && largest.is_nan())
+    // Without branches, which the compiler would not turn into vectors.
+    (value == largest) | (value.is_nan() & largest.is_nan())
 }
 
 /// The larger of two; NaN if one of them is.

@@ -1,8 +1,8 @@
 //! Single operations, forwards and backwards.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, activation};
-use pressrun_nn::activation::Activation;
+use burn::tensor::{Device, Tensor};
+use pressrun_nn::activation::{Activation, softmax};
 use pressrun_nn::norm::LayerNormConfig;
 use pressrun_nn::optim::AdamConfig;
 
@@ -41,10 +41,6 @@ pub fn make(name: &str, p: &mut Parameters) -> Step {
         drop(loss.backward());
         value
     })
-}
-
-fn softmax(x: Tensor<4>) -> Tensor<4> {
-    activation::softmax(x, 3)
 }
 
 fn leaf<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {

@@ -4,6 +4,28 @@ use burn::tensor::Tensor;
 
 use crate::op;
 
+/// Softmax over the last dimension.
+///
+/// ```text
+/// y_j = exp(x_j) / sum over k of exp(x_k)
+/// ```
+///
+/// # Shapes
+/// Any; the output has the shape of the input.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Tensor;
+/// use pressrun_nn::{activation::softmax, device};
+///
+/// let x = Tensor::<2>::from_floats([[0.0, 0.0]], &device::named("flex")?);
+/// assert_eq!(softmax(x).try_into_vec_as::<f32>().unwrap(), [0.5, 0.5]);
+/// # Ok::<(), pressrun_nn::Error>(())
+/// ```
+pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    op::softmax(x)
+}
+
 /// An elementwise nonlinearity without parameters.
 ///
 /// ```text
