@@ -27,7 +27,7 @@ pub(crate) use fused::{Array, Fused, Grad, Saved, indices, run};
 pub(crate) use gather::{gather, scatter_add};
 pub(crate) use kan::{Basis, kan, rational};
 pub(crate) use linear::linear;
-pub(crate) use norm::layer_norm;
+pub(crate) use norm::{group_norm, layer_norm, rms_norm};
 pub(crate) use optim::{Moments, adam, sum_of_squares};
 pub(crate) use pool::{avg_pool, max_pool};
 pub(crate) use quantise::{Quantiser, quantise};
