@@ -65,31 +65,27 @@ pub fn forward(
         return Forward { y: product_from(x, w, Start { add, bias }), z: None };
     }
     let z = product_from(x, w, Start { add: None, bias });
-    let y = if activation.needs() == Needs::Input {
-        activation::forward(activation, &z)
-    } else {
-        let mut z = z;
-        in_place(activation, &mut z);
-        return Forward { y: with(residual, z), z: None };
-    };
-    Forward { y: with(residual, y), z: Some(z) }
+    if activation.needs() == Needs::Input {
+        let y = activation::forward(activation, &z);
+        return Forward { y: with(residual, y), z: Some(z) };
+    }
+    Forward { y: with(residual, applied(activation, z)), z: None }
 }
 
-/// Applies the activation where the numbers are.
-fn in_place(activation: Activation, z: &mut [f32]) {
-    if activation == Activation::Relu {
-        let len = z.len();
-        let rows = Rows { data: buffer::as_uninit(z), width: 1 };
-        par::for_rows(len, 64, len / 8, [rows], |_, [z]| relu(z));
-    } else {
-        let y = activation::forward(activation, z);
-        z.copy_from_slice(&y);
+/// Applies the activation; ReLU where the numbers are.
+fn applied(activation: Activation, mut z: Vec<f32>) -> Vec<f32> {
+    if activation != Activation::Relu {
+        return activation::forward(activation, &z);
     }
+    let len = z.len();
+    let rows = Rows { data: buffer::as_uninit(&mut z), width: 1 };
+    par::for_rows(len, 64, len / 8, [rows], |_, [z]| relu(z));
+    z
 }
 
 vectorized! {
     fn relu(s; z: &mut [MaybeUninit<f32>]) {
-        // SAFETY: `in_place` gives numbers that have been written.
+        // SAFETY: `applied` gives numbers that have been written.
         let z = unsafe { buffer::as_written_mut(z) };
         map_in_place(s, [z], [], |[z], []| [s.max(s.splat(0.0), z)]);
     }
@@ -160,15 +156,9 @@ pub fn backward(
     let dz_mat = Mat::new(dz, rows, outputs);
     Gradients {
         x: wanted.x.then(|| product(dz_mat, Mat::new(w, inputs, outputs).t())),
-        w: wanted.w.then(|| weight_gradient(Mat::new(x, rows, inputs), dz_mat)),
+        w: wanted.w.then(|| product(Mat::new(x, rows, inputs).t(), dz_mat)),
         bias: wanted.bias.then(|| column_sums(dz, rows, outputs)),
     }
-}
-
-/// `x^T dz`. If the weight is much wider than high, its transpose is computed: the long side then
-/// runs along the rows of the tiles, and the short side stays in registers.
-fn weight_gradient(x: Mat<'_>, dz: Mat<'_>) -> Vec<f32> {
-    product(x.t(), dz)
 }
 
 /// The sum of all rows.

@@ -137,6 +137,26 @@ pub(crate) fn for_ranges(count: usize, cost: usize, f: impl Fn(Range<usize>) + S
     for_rows::<0>(count, 1, cost, [], |range, []| f(range));
 }
 
+/// Pointers that several threads write through.
+pub(crate) struct Shared<T>(T);
+// SAFETY: the promise of `Shared::new`.
+unsafe impl<T> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Lets several threads have it.
+    ///
+    /// # Safety
+    /// They write to different places, and only read the rest.
+    pub(crate) unsafe fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value, through a method so that a closure takes the whole.
+    pub(crate) fn get(&self) -> &T {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

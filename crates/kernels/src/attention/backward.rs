@@ -3,12 +3,12 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::forward::{Block, Rows, Shared, key_bias, scaled_transpose, scores};
+use super::forward::{Block, Rows, key_bias, scaled_transpose, scores};
 use super::product::{product, row_of, rows_together};
 use super::{Attention, Heads, Order, Shape, Statistics, Strides};
 use crate::buffer;
 use crate::matrix::tile::Tile;
-use crate::par;
+use crate::par::{self, Shared};
 use crate::simd::{Simd, Token, map_in_place, math, transpose, vectorized};
 
 /// Which gradients are asked for.
@@ -200,7 +200,8 @@ fn run(job: Job<'_>) {
         assert!(len == rows, "{name}: statistics of {len} rows, expected {rows}");
     }
     let cost = rows * keys * (5 * width + 24) / 32;
-    let job = Shared(job);
+    // SAFETY: threads write to different heads, and only read the rest.
+    let job = unsafe { Shared::new(job) };
     par::for_ranges(batch * heads, cost, |range| {
         let job = job.get();
         let row = row_of(keys);

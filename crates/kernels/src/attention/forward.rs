@@ -8,7 +8,7 @@ use super::product::{product, row_of, rows_together};
 use super::{Attention, Heads, Order, Shape, Strides};
 use crate::buffer;
 use crate::matrix::tile::Tile;
-use crate::par;
+use crate::par::{self, Shared};
 use crate::simd::{Simd, Token, map_in_place, transpose, vectorized};
 use crate::softmax::row;
 
@@ -30,18 +30,6 @@ pub struct Forward {
     pub y: Vec<f32>,
     /// What [`Attention::backward`] needs.
     pub statistics: Statistics,
-}
-
-/// Pointers of a pass, for threads that write to different heads.
-pub(super) struct Shared<T>(pub(super) T);
-// SAFETY: see above; the rest is only read.
-unsafe impl<T> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// The value, through a method so that a closure takes the whole.
-    pub(super) fn get(&self) -> &T {
-        &self.0
-    }
 }
 
 /// A forward pass whose sizes have been checked.
@@ -89,10 +77,11 @@ impl Attention<'_> {
         let mask = self.scaled_mask();
         let rows = batch * heads * queries;
         let lens = [self.shape.query_numbers(), rows, rows];
-        // SAFETY: `heads` writes every number of its heads, and the ranges are all heads.
+        // SAFETY: `heads` writes every number of its heads, and the ranges are all heads. Threads
+        // write to different ones, and only read the rest.
         let [y, max, inv_sum] = unsafe {
             buffer::written_all(lens, |[y, max, inv_sum]| {
-                let job = Shared(Job {
+                let job = Shared::new(Job {
                     of: self,
                     token: Token::current(),
                     q,

@@ -7,7 +7,7 @@ use std::ptr;
 use super::tile::{self, Tile};
 use super::{Mat, MatMut};
 use crate::buffer;
-use crate::par;
+use crate::par::{self, Shared};
 use crate::simd::{Token, transpose, vectorized};
 
 /// Inner length of a block: a panel of B of this many rows fits the second-level cache.
@@ -150,24 +150,13 @@ struct Job<'a> {
     c_row: usize,
 }
 
-/// Threads write to different rows or columns of C, and only read the rest.
-struct Shared<T>(T);
-// SAFETY: see above.
-unsafe impl<T> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// The value, through a method so that a closure takes the whole.
-    fn get(&self) -> &T {
-        &self.0
-    }
-}
-
 impl Job<'_> {
     fn run(&self, token: Token, b: Panels) {
         let (m, panels) = (self.a.rows, self.n.div_ceil(self.width));
         let cost = m * self.n * self.k / PER_NANOSECOND;
         let threads = par::threads_for(cost);
-        let shared = Shared((self, b));
+        // SAFETY: threads write to different rows or columns of C, and only read the rest.
+        let shared = unsafe { Shared::new((self, b)) };
         let by_rows = |range: Range<usize>| {
             let (job, b) = shared.get();
             let rows = range.start * ROW_STEP..(range.end * ROW_STEP).min(m);

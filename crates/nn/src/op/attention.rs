@@ -1,10 +1,9 @@
 //! Scaled dot-product attention of several heads.
 
-use burn::backend::DispatchTensor;
 use burn::tensor::{Bool, Tensor, activation};
 use pressrun_kernels::attention::{self as kernel, Heads, Order, Shape, Statistics, Strides};
 
-use super::{Array, Fused, Grad, Saved, run};
+use super::{Array, Fused, Grad, Saved, of, run};
 
 /// What queries see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,11 +46,6 @@ pub(crate) fn attention(spec: Attention, q: Tensor<3>, k: Tensor<3>, v: Tensor<3
         Ok(y) => Tensor::from_dispatch(y),
         Err([q, k, v]) => plain(spec, of(q), of(k), of(v)),
     }
-}
-
-/// An input that is always given.
-fn of(tensor: Option<DispatchTensor>) -> Tensor<3> {
-    Tensor::from_dispatch(tensor.expect("always given"))
 }
 
 /// The definition in tensor operations.

@@ -7,7 +7,7 @@ use pressrun_kernels::conv::{
     self, Conv2dShape, ConvTranspose2dShape, Wanted, conv_transpose2d_backward, conv2d_backward,
 };
 
-use super::{Array, Fused, Grad, Saved, run};
+use super::{Array, Fused, Grad, Saved, of, run};
 
 /// A convolution.
 ///
@@ -51,11 +51,6 @@ pub(crate) fn conv_transpose2d(
 
 fn inputs(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> [Option<DispatchTensor>; 3] {
     [Some(x.into_dispatch()), Some(weight.into_dispatch()), bias.map(Tensor::into_dispatch)]
-}
-
-/// An input that is always given.
-fn of(tensor: Option<DispatchTensor>) -> Tensor<4> {
-    Tensor::from_dispatch(tensor.expect("always given"))
 }
 
 fn dims(array: &Array) -> [usize; 4] {

@@ -189,6 +189,11 @@ pub(crate) fn run<const N: usize, F: Fused<N>>(
     })
 }
 
+/// An input that is always given, back for the plain form.
+pub(super) fn of<const D: usize>(tensor: Option<DispatchTensor>) -> Tensor<D> {
+    Tensor::from_dispatch(tensor.expect("always given"))
+}
+
 type TrackedTensor = burn::backend::tensor::FloatTensor<Autodiff<Flex>>;
 
 /// Whether a tensor is one of Flex, single precision, without gradient checkpointing.

@@ -1,12 +1,11 @@
 //! Layers of Kolmogorov-Arnold networks: features of each input with their linear map, and
 //! rational functions.
 
-use burn::backend::DispatchTensor;
 use burn::tensor::{Tensor, module};
 use pressrun_kernels::kan::rational::{self, Rational};
 use pressrun_kernels::kan::{Size, Wanted, bspline, fourier, radial};
 
-use super::{Array, Fused, Grad, Saved, run};
+use super::{Array, Fused, Grad, Saved, of, run};
 
 /// The features of a layer but for their parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,11 +57,6 @@ pub(crate) fn kan(
             module::linear(features, of(weight), bias.map(Tensor::from_dispatch))
         }
     }
-}
-
-/// An input that is always given.
-fn of<const D: usize>(tensor: Option<DispatchTensor>) -> Tensor<D> {
-    Tensor::from_dispatch(tensor.expect("always given"))
 }
 
 /// The features in tensor operations, `[rows, inputs * features]`.

@@ -23,6 +23,7 @@ pub(crate) use activation::{activate, kernel_of};
 pub(crate) use attention::{Attention, attention, attention_packed};
 pub(crate) use conv::{conv_transpose2d, conv2d};
 pub(crate) use expert::{ExpertWeights, MOST_EXPERTS, experts};
+use fused::of;
 pub(crate) use fused::{Array, Fused, Grad, Saved, indices, run};
 pub(crate) use gather::{gather, scatter_add};
 pub(crate) use kan::{Basis, kan, rational};

@@ -1,11 +1,10 @@
 //! Pooling.
 
-use burn::backend::DispatchTensor;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation, module};
 use pressrun_kernels::pool::{self, MaxPool, PoolShape};
 
-use super::{Array, Fused, Grad, Saved, run};
+use super::{Array, Fused, Grad, Saved, of, run};
 
 /// The largest of every window, after ReLU if `relu`.
 pub(crate) fn max_pool(
@@ -36,11 +35,6 @@ pub(crate) fn avg_pool(x: Tensor<4>, kernel: [usize; 2], stride: [usize; 2]) -> 
 
 fn plain_mean(x: Tensor<4>, kernel: [usize; 2], stride: [usize; 2]) -> Tensor<4> {
     module::avg_pool2d(x, AvgPoolOptions { stride, ..AvgPoolOptions::new(kernel) })
-}
-
-/// An input that is always given.
-fn of(tensor: Option<DispatchTensor>) -> Tensor<4> {
-    Tensor::from_dispatch(tensor.expect("always given"))
 }
 
 #[derive(Debug, Clone)]
