@@ -20,6 +20,7 @@ pub mod pool;
 pub mod quantise;
 pub mod recurrent;
 mod simd;
+pub mod sinkhorn;
 pub mod softmax;
 
 pub use simd::Level;

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod comet;
 pub mod evomoe;
 pub mod fast_ibp;
 pub mod optfs;
+mod pictures;
 
 use pressrun_lab::{Entry, Error, Library, Manifest, Record, Result, Source, Study};
 

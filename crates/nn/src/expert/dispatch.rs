@@ -29,7 +29,7 @@ use crate::op;
 ///
 /// let device = device::named("flex")?;
 /// let chosen = Chosen::one_hot(&[1, 0], 2);
-/// let routing = Routing { weights: chosen.tensor(&device), chosen, balance: None };
+/// let routing = Routing::new(chosen.tensor(&device), chosen);
 /// let x = Tensor::<2>::from_floats([[5.0], [7.0]], &device);
 /// let y = dispatch(x, &routing, |expert, rows| rows * (expert as f64 + 1.0));
 /// let y: Vec<f32> = y.try_into_vec_as()?;
@@ -92,7 +92,7 @@ mod tests {
         let device = device::named("flex").unwrap();
         let rows = vec![true, false, true, true, false, false];
         let chosen = Chosen::new(rows, 3);
-        let routing = Routing { weights: chosen.tensor(&device), chosen, balance: None };
+        let routing = Routing::new(chosen.tensor(&device), chosen);
         let calls = RefCell::new(Vec::new());
         let x = Tensor::<2>::from_floats([[1.0], [2.0]], &device);
         let y = dispatch(x, &routing, |expert, rows| {
@@ -115,7 +115,7 @@ mod tests {
         let x = Tensor::<1>::from_floats([0.5, -1.0, 2.0], &device).reshape([3, 1]);
         let run = |x: Tensor<2>, g: Tensor<2>| {
             let weights = g * mask.clone();
-            let routing = Routing { weights, chosen: chosen.clone(), balance: None };
+            let routing = Routing::new(weights, chosen.clone());
             dispatch(x, &routing, |e, rows| (rows * (e as f64 + 1.0)).tanh()).square().sum()
         };
         testing::check_input(&device, [3, 1], &[0.5, -1.0, 2.0], |x| run(x, weights.clone()));
@@ -135,7 +135,7 @@ mod tests {
             let values: Vec<f32> = (0..tokens * experts).map(|i| 0.1 + i as f32 / 7.0).collect();
             let g = Tensor::<1>::from_floats(values.as_slice(), &device);
             let weights = g.reshape([tokens, experts]) * chosen.tensor(&device);
-            let routing = Routing { weights, chosen: chosen.clone(), balance: None };
+            let routing = Routing::new(weights, chosen.clone());
             let inputs: Vec<f32> = (0..tokens).map(|s| s as f32 - 1.5).collect();
             let x = Tensor::<1>::from_floats(inputs.as_slice(), &device).reshape([tokens, 1]);
             let y: Vec<f32> = dispatch(x, &routing, |e, rows| rows + e as f64).try_into_vec_as().unwrap();

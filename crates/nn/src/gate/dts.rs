@@ -192,8 +192,8 @@ impl DtsGate {
             GateWeights::Softmax => op::softmax(h),
         };
         let weights = full * chosen.tensor(&self.weight.weight.device());
-        let balance = Some(balance::load_times_importance(weights.clone(), &chosen));
-        Routing { weights, chosen, balance }
+        let balance = balance::load_times_importance(weights.clone(), &chosen);
+        Routing::new(weights, chosen).with_balance(balance)
     }
 }
 

@@ -84,7 +84,7 @@ impl HashGate {
             })
             .collect();
         let chosen = Chosen::one_hot(&expert_of, self.experts);
-        Routing { weights: chosen.tensor(device), chosen, balance: None }
+        Routing::new(chosen.tensor(device), chosen)
     }
 }
 

@@ -14,18 +14,43 @@
 //! | [`DtsGate`] | `softmax((h + G) / T) > 0.001`, later its largest entry | the same softmax |
 //! | [`SwitchGate`] | largest entry of `softmax(h)` | that entry |
 //! | [`TopKGate`] | the k largest of `softmax(h)` | those, divided by their sum |
+//! | [`NoisyTopKGate`] | the k largest of `h` and learned noise | their softmax |
 //! | [`HashGate`] | a fixed random expert for each symbol | 1 |
+//! | [`BaseGate`] | the balanced assignment of largest `h` | `sigmoid(h)` |
+//! | [`StableGate`] | largest entry of `h`, later a fixed expert for each symbol | `sigmoid(h)` |
+//! | [`CometGate`] | leaves that k soft trees have not ruled out, at most k in the end | one softmax over them |
+//! | [`DSelectKGate`] | numbers that k selectors write in binary | a mixture of the selectors |
 //! | [`Routing::uniform`] | all experts | 1 / experts |
+//!
+//! All of these are behind one call, [`Router::forward`], with [`LocalSearch`] before any of them.
+//! What a gate adds to the loss is in its [`Routing`]; the balance losses are in [`balance`].
 
+pub mod assignment;
 pub mod balance;
+mod base;
+mod comet;
+mod dselect_k;
 mod dts;
 mod hash;
+mod local_search;
+mod noisy_top_k;
+mod path;
+mod router;
 mod routing;
+mod stable;
 mod switch;
 mod top_k;
 
+pub use base::{BaseGate, BaseGateConfig};
+pub use comet::{CometGate, CometGateConfig};
+pub use dselect_k::{DSelectKGate, DSelectKGateConfig};
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
 pub use hash::{HashGate, HashGateConfig};
+pub use local_search::{LocalSearch, LocalSearchConfig};
+pub use noisy_top_k::{NoisyTopKGate, NoisyTopKGateConfig};
+pub use path::smooth_step;
+pub use router::{Gate, Pass, Router, Tokens};
 pub use routing::{Chosen, Routing};
+pub use stable::{StableGate, StableGateConfig};
 pub use switch::{SwitchGate, SwitchGateConfig};
 pub use top_k::{TopKGate, TopKGateConfig, top_k};

@@ -137,6 +137,25 @@ impl Chosen {
         load
     }
 
+    /// The same choice among experts of which number `e` stands at place `place[e]`.
+    ///
+    /// # Panics
+    /// If `place` is not a permutation of the experts.
+    pub fn permuted(&self, place: &[usize]) -> Self {
+        let mut taken = vec![false; self.experts];
+        place.iter().for_each(|&to| taken[to] = true);
+        assert!(
+            place.len() == self.experts && taken.iter().all(|t| *t),
+            "Chosen: {place:?} is no permutation of {} experts",
+            self.experts
+        );
+        let mut rows = vec![false; self.rows.len()];
+        for (old, new) in self.rows.chunks(self.experts).zip(rows.chunks_mut(self.experts)) {
+            place.iter().zip(old).for_each(|(&to, &c)| new[to] = c);
+        }
+        Self { experts: self.experts, rows }
+    }
+
     /// How often an expert is evaluated for a token: the unit in which routing is paid.
     pub fn evaluations(&self) -> u64 {
         self.rows.iter().filter(|c| **c).count() as u64
@@ -165,18 +184,73 @@ impl Chosen {
 ///
 /// # Shapes
 /// - `weights` (g): `[tokens, experts]`, 0 where not `chosen` (c)
-/// - `balance`: `[1]`
+/// - `balance` and `penalty`: `[1]`
 #[derive(Debug, Clone)]
 pub struct Routing {
     /// g: what each expert's output is multiplied by.
     pub weights: Tensor<2>,
     /// c: which experts are evaluated.
     pub chosen: Chosen,
-    /// The gate's own balance loss, see [`super::balance`]; gates that do not learn have none.
+    /// The gate's own balance loss, see [`super::balance`], to be multiplied by a factor of the
+    /// trainer's choice; gates that do not learn, or need none, have none.
     pub balance: Option<Tensor<1>>,
+    /// What else the gate wants to be added to the loss, with its own factor in it: the entropy by
+    /// which a differentiable gate becomes sparse.
+    pub penalty: Option<Tensor<1>>,
 }
 
 impl Routing {
+    /// A decision without further losses.
+    ///
+    /// # Panics
+    /// If `weights` has not the shape of `chosen`.
+    pub fn new(weights: Tensor<2>, chosen: Chosen) -> Self {
+        assert_eq!(
+            weights.dims(),
+            [chosen.tokens(), chosen.experts()],
+            "Routing: the weights do not fit what is chosen, tokens by experts"
+        );
+        Self { weights, chosen, balance: None, penalty: None }
+    }
+
+    /// The same with a balance loss.
+    pub fn with_balance(self, balance: Tensor<1>) -> Self {
+        Self { balance: Some(balance), ..self }
+    }
+
+    /// The same with one more penalty.
+    pub fn with_penalty(self, penalty: Tensor<1>) -> Self {
+        let penalty = match self.penalty {
+            Some(other) => other + penalty,
+            None => penalty,
+        };
+        Self { penalty: Some(penalty), ..self }
+    }
+
+    /// What is to be added to the loss of the task: `factor * balance + penalty`; nothing if the
+    /// gate asks for nothing.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::Tensor;
+    /// use pressrun_nn::{device, gate::Routing};
+    ///
+    /// let device = device::named("flex")?;
+    /// let one = || Tensor::<1>::ones([1], &device);
+    /// let routing = Routing::uniform(3, 4, &device);
+    /// assert!(routing.extra_loss(0.01).is_none());
+    /// let routing = routing.with_balance(one()).with_penalty(one()).with_penalty(one());
+    /// assert_eq!(routing.extra_loss(0.5).unwrap().into_scalar::<f32>(), 2.5);
+    /// # Ok::<(), pressrun_nn::Error>(())
+    /// ```
+    pub fn extra_loss(&self, factor: f64) -> Option<Tensor<1>> {
+        let balance = self.balance.clone().map(|balance| balance * factor);
+        match (balance, self.penalty.clone()) {
+            (Some(balance), Some(penalty)) => Some(balance + penalty),
+            (balance, penalty) => balance.or(penalty),
+        }
+    }
+
     /// Every expert for every token, all with the same weight.
     ///
     /// # Example
@@ -190,7 +264,7 @@ impl Routing {
     /// ```
     pub fn uniform(tokens: usize, experts: usize, device: &Device) -> Self {
         let weights = Tensor::full([tokens, experts], 1.0 / experts as f64, device);
-        Self { weights, chosen: Chosen::all(tokens, experts), balance: None }
+        Self::new(weights, Chosen::all(tokens, experts))
     }
 }
 

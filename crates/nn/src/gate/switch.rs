@@ -90,8 +90,8 @@ impl SwitchGate {
         let p = op::softmax(logits);
         let chosen = Chosen::largest(&p);
         let weights = p.clone() * chosen.tensor(&p.device());
-        let balance = Some(balance::load_times_importance(p, &chosen));
-        Routing { weights, chosen, balance }
+        let balance = balance::load_times_importance(p, &chosen);
+        Routing::new(weights, chosen).with_balance(balance)
     }
 }
 

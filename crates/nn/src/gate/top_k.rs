@@ -15,18 +15,25 @@ pub struct TopKGateConfig {
     d_model: usize,
     experts: usize,
     k: usize,
+    bias: bool,
     init: Init,
 }
 
 impl TopKGateConfig {
     /// A gate on `d_model` features for `experts` experts, of which a token sees two.
     pub fn new(d_model: usize, experts: usize) -> Self {
-        Self { d_model, experts, k: 2, init: Init::FanIn }
+        Self { d_model, experts, k: 2, bias: false, init: Init::FanIn }
     }
 
     /// How many experts a token sees.
     pub fn with_k(mut self, k: usize) -> Self {
         self.k = k;
+        self
+    }
+
+    /// Whether the logits have a bias; they have none at first.
+    pub fn with_bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
         self
     }
 
@@ -44,7 +51,7 @@ impl TopKGateConfig {
         let (k, experts) = (self.k, self.experts);
         let fits = k > 0 && k <= experts;
         Error::unless(fits, "TopKGate", "k", k, "1 or more, and at most the experts")?;
-        let config = LinearConfig::new(self.d_model, experts).with_bias(false);
+        let config = LinearConfig::new(self.d_model, experts).with_bias(self.bias);
         let weight = config.with_init(self.init).init(device, rng)?;
         Ok(TopKGate { weight, k })
     }
@@ -115,8 +122,8 @@ pub fn top_k(logits: Tensor<2>, k: usize) -> Routing {
     let chosen = Chosen::top(&p, k);
     let kept = p.clone() * chosen.tensor(&p.device());
     let weights = kept.clone() / kept.sum_dim(1);
-    let balance = Some(balance::load_times_importance(p, &chosen));
-    Routing { weights, chosen, balance }
+    let balance = balance::load_times_importance(p, &chosen);
+    Routing::new(weights, chosen).with_balance(balance)
 }
 
 #[cfg(test)]

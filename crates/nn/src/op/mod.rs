@@ -17,6 +17,7 @@ mod optim;
 mod pool;
 mod quantise;
 mod recurrent;
+mod sinkhorn;
 mod softmax;
 
 pub(crate) use activation::{activate, kernel_of};
@@ -33,4 +34,5 @@ pub(crate) use optim::{Moments, adam, sum_of_squares};
 pub(crate) use pool::{avg_pool, max_pool};
 pub(crate) use quantise::{Quantiser, quantise};
 pub(crate) use recurrent::{Cell, RecurrentWeights, recurrent, recurrent_last};
+pub(crate) use sinkhorn::sinkhorn;
 pub(crate) use softmax::{bce_with_logits, cross_entropy, log_softmax, softmax};

@@ -50,6 +50,10 @@ const DENSE: &str = "Dense";
 const SWITCH: &str = "Switch";
 /// Name of the arm with one fixed expert for each character.
 const HASH: &str = "Hash";
+/// Name of the arm with one learned expert for each token, all experts equally many in training.
+const BASE: &str = "BASE";
+/// Name of the arm with one expert for each character, learned first and then fixed.
+const STABLE: &str = "StableMoE";
 /// Name of the arm with the first phase of the method and the gate of Switch.
 const DIVERSIFY: &str = "Diversify + Switch";
 /// Name of the arm with the gate of the method and experts that were never trained before.
@@ -121,8 +125,12 @@ pub struct Config {
     pub t_max: f64,
     /// Temperature at the end.
     pub t_min: f64,
-    /// Factor of the balance loss, the same for each gate that learns.
+    /// Factor of the balance loss, the same for each gate that has one but `StableMoE`.
     pub balance: f64,
+    /// Factor of the balance loss of `StableMoE`, another quantity.
+    pub stable_balance: f64,
+    /// Share of the updates after which the routing of `StableMoE` is fixed.
+    pub stable: f64,
     /// Decoupled weight decay.
     pub decay: f64,
     /// Largest norm of the gradient.
@@ -170,6 +178,8 @@ impl Config {
                 ablation(method(PLAIN, mature, GateKind::Dts(GateWeights::Softmax))),
                 method(SWITCH, Experts::Random, GateKind::Switch),
                 method(HASH, Experts::Random, GateKind::Hash),
+                method(BASE, Experts::Random, GateKind::Base),
+                method(STABLE, Experts::Random, GateKind::Stable),
                 ablation(method(DIVERSIFY, mature, GateKind::Switch)),
                 dense(),
             ],
@@ -190,6 +200,8 @@ impl Config {
             t_max: 2.0,
             t_min: 0.3,
             balance: 0.01,
+            stable_balance: 0.3,
+            stable: 0.1,
             decay: 0.1,
             clip: 5.0,
             eval_every: 40,
@@ -297,11 +309,14 @@ impl Study for EvoMoe {
         let stat = |method: &str, metric: &str| results.stat(config.setting, method, metric);
         let has = |method: &str| results.has(config.setting, method, "test/nll");
 
-        // C1: better than Switch and Hash with one expert for each token.
+        // C1: better than each baseline with one expert for each token.
         let evomoe = stat(EVOMOE, "test/nll")?;
-        for (baseline, check, close) in
-            [(SWITCH, "switch", "switch-close"), (HASH, "hash", "hash-close")]
-        {
+        for (baseline, check, close) in [
+            (SWITCH, "switch", "switch-close"),
+            (HASH, "hash", "hash-close"),
+            (BASE, "base", "base-close"),
+            (STABLE, "stable", "stable-close"),
+        ] {
             if has(baseline) {
                 let against = (baseline, stat(baseline, "test/nll")?);
                 judge.compare("C1", check, (EVOMOE, evomoe), against)?;

@@ -8,8 +8,8 @@ use pressrun_nn::attention::{CausalSelfAttention, CausalSelfAttentionConfig};
 use pressrun_nn::embedding::{Embedding, EmbeddingConfig};
 use pressrun_nn::expert::{MoeFfn, MoeFfnConfig, spawn_experts};
 use pressrun_nn::gate::{
-    DtsGate, DtsGateConfig, GateWeights, HashGate, HashGateConfig, Routing, SwitchGate,
-    SwitchGateConfig,
+    BaseGateConfig, DtsGateConfig, GateWeights, HashGateConfig, Pass, Router, Routing,
+    StableGateConfig, SwitchGateConfig, Tokens,
 };
 use pressrun_nn::init::Init;
 use pressrun_nn::linear::{Linear, LinearConfig};
@@ -61,30 +61,23 @@ pub enum GateKind {
     Switch,
     /// One fixed expert for each character.
     Hash,
+    /// One expert, in training all experts equally many.
+    Base,
+    /// One expert, learned first and then fixed for each character.
+    Stable,
     /// All experts alike, always: the control of the copies.
     Uniform,
 }
 
-/// When a dense-to-sparse gate does what, counted from its own first step.
+/// When a gate does what, counted from its own first step.
 #[derive(Debug, Clone)]
-pub struct Cooling {
-    /// Temperature.
+pub struct Timing {
+    /// Temperature of a dense-to-sparse gate.
     pub temperature: Schedule,
-    /// First step with one expert for each token.
+    /// First step at which a dense-to-sparse gate keeps one expert for each token.
     pub hard_from: usize,
-}
-
-/// The gate of a model.
-#[derive(Module, Debug)]
-pub enum Gate {
-    /// Dense to sparse.
-    Dts(DtsGate),
-    /// Learned, one expert.
-    Switch(SwitchGate),
-    /// Fixed, one expert.
-    Hash(HashGate),
-    /// All of this many experts.
-    Uniform(usize),
+    /// First step at which the routing of `StableMoE` is fixed.
+    pub frozen_from: usize,
 }
 
 /// Experts and what decides about them.
@@ -93,7 +86,7 @@ pub struct Sparse {
     /// The experts.
     pub experts: MoeFfn,
     /// The gate.
-    pub gate: Gate,
+    pub router: Router,
 }
 
 /// The last feed-forward layer.
@@ -141,17 +134,6 @@ pub struct Model {
     head: Linear,
 }
 
-/// How the experts of a forward pass are chosen; the number is the step of the gate.
-#[derive(Debug)]
-pub enum Pass<'a> {
-    /// As in training, with noise where the gate has some.
-    Train(usize, &'a mut Rng),
-    /// As in training, without noise.
-    Mixture(usize),
-    /// One expert for each token.
-    Sparse(usize),
-}
-
 impl Window {
     fn new(shape: &Shape, embedding: usize, device: &Device, rng: &mut Rng) -> NnResult<Self> {
         Ok(Self {
@@ -192,42 +174,35 @@ impl Transformer {
     }
 }
 
-impl Gate {
-    /// A gate of that kind.
+impl GateKind {
+    /// A gate of that kind for a model of this shape.
     ///
     /// # Errors
     /// If the sizes or the temperature make no gate.
-    pub fn new(
-        kind: GateKind,
+    pub fn init(
+        self,
         shape: &Shape,
-        cooling: &Cooling,
+        timing: &Timing,
         device: &Device,
         rng: &mut Rng,
-    ) -> NnResult<Self> {
+    ) -> NnResult<Router> {
         let (d, experts) = (shape.d_model, shape.experts);
         let dts = |hard_from, weights| {
-            let config = DtsGateConfig::new(d, experts, cooling.temperature.clone(), hard_from);
+            let config = DtsGateConfig::new(d, experts, timing.temperature.clone(), hard_from);
             config.with_weights(weights)
         };
-        Ok(match kind {
-            GateKind::Dts(weights) => Self::Dts(dts(cooling.hard_from, weights).init(device, rng)?),
-            GateKind::AnnealedTop1 => Self::Dts(dts(0, GateWeights::Gumbel).init(device, rng)?),
-            GateKind::Switch => Self::Switch(SwitchGateConfig::new(d, experts).init(device, rng)?),
-            GateKind::Hash => Self::Hash(HashGateConfig::new(SYMBOLS, experts).init(rng)?),
-            GateKind::Uniform => Self::Uniform(experts),
+        Ok(match self {
+            Self::Dts(weights) => dts(timing.hard_from, weights).init(device, rng)?.into(),
+            Self::AnnealedTop1 => dts(0, GateWeights::Gumbel).init(device, rng)?.into(),
+            Self::Switch => SwitchGateConfig::new(d, experts).init(device, rng)?.into(),
+            Self::Hash => HashGateConfig::new(SYMBOLS, experts).init(rng)?.into(),
+            Self::Base => BaseGateConfig::new(d, experts).init(device, rng)?.into(),
+            Self::Stable => {
+                let config = StableGateConfig::new(d, SYMBOLS, experts, timing.frozen_from);
+                config.init(device, rng)?.into()
+            }
+            Self::Uniform => Router::uniform(experts),
         })
-    }
-
-    fn route(&self, x: Tensor<2>, symbols: &[u32], pass: Pass<'_>) -> Routing {
-        let device = x.device();
-        match (self, pass) {
-            (Self::Dts(gate), Pass::Train(step, rng)) => gate.forward_train(x, step, rng),
-            (Self::Dts(gate), Pass::Mixture(step)) => gate.forward_mixture(x, step),
-            (Self::Dts(gate), Pass::Sparse(step)) => gate.forward(x, step),
-            (Self::Switch(gate), _) => gate.forward(x),
-            (Self::Hash(gate), _) => gate.forward(symbols, &device),
-            (Self::Uniform(experts), _) => Routing::uniform(x.dims()[0], *experts, &device),
-        }
     }
 }
 
@@ -236,9 +211,9 @@ impl Sparse {
     ///
     /// # Errors
     /// If the sizes make no experts.
-    pub fn random(gate: Gate, shape: &Shape, device: &Device, rng: &mut Rng) -> NnResult<Self> {
+    pub fn random(router: Router, shape: &Shape, device: &Device, rng: &mut Rng) -> NnResult<Self> {
         let experts = MoeFfnConfig::new(shape.d_model, shape.d_ff, shape.experts);
-        Ok(Self { experts: experts.init(device, rng)?, gate })
+        Ok(Self { experts: experts.init(device, rng)?, router })
     }
 
     /// Experts that were spawned from a trained one.
@@ -246,14 +221,14 @@ impl Sparse {
     /// # Errors
     /// If `rho` is no share.
     pub fn spawned(
-        gate: Gate,
+        router: Router,
         base: &Mlp,
         shape: &Shape,
         rho: f64,
         rng: &mut Rng,
     ) -> NnResult<Self> {
         let experts = MoeFfn::new(spawn_experts(base, shape.experts, rho, rng)?)?;
-        Ok(Self { experts, gate })
+        Ok(Self { experts, router })
     }
 }
 
@@ -291,7 +266,8 @@ impl Model {
         let (y, routing) = match &self.ffn {
             Ffn::Dense(ffn) => (ffn.forward(inner), None),
             Ffn::Sparse(sparse) => {
-                let routing = sparse.gate.route(inner.clone(), &batch.symbols, pass);
+                let tokens = Tokens { x: inner.clone(), symbols: &batch.symbols };
+                let routing = sparse.router.forward(tokens, pass);
                 (sparse.experts.forward(inner, &routing), Some(routing))
             }
         };

@@ -52,7 +52,14 @@ fn holds(verdict: &Verdict, check: &str) -> bool {
 
 #[test]
 fn same_seed_same_numbers_whatever_the_threads() {
-    let config = tiny(vec![evomoe(), switch(), method(HASH, Experts::Random, GateKind::Hash)]);
+    let random = |name, gate| method(name, Experts::Random, gate);
+    let config = tiny(vec![
+        evomoe(),
+        switch(),
+        random(HASH, GateKind::Hash),
+        random(BASE, GateKind::Base),
+        random(STABLE, GateKind::Stable),
+    ]);
     let grid = vec![4e-3, 8e-3];
     let config = Config { steps: 30, tuning_steps: 10, grid, control_steps: 20, ..config };
     let (one, two) = (run(&config, 1), run(&config, 2));

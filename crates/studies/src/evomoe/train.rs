@@ -4,13 +4,13 @@ use burn::module::Module;
 use burn::tensor::Device;
 use pressrun_lab::{Arm, Error, Result};
 use pressrun_nn::expert::mean_cosine;
-use pressrun_nn::gate::{Chosen, balance};
+use pressrun_nn::gate::{Chosen, Gate, Pass, balance};
 use pressrun_nn::optim::AdamConfig;
 use pressrun_nn::schedule::Schedule;
 use pressrun_nn::{device, loss};
 
 use super::data::{Batch, Text, cover};
-use super::model::{Cooling, Ffn, Gate, Model, Pass, Sparse};
+use super::model::{Ffn, GateKind, Model, Sparse, Timing};
 use super::{Config, Experts, Recipe};
 
 /// What an arm is told.
@@ -76,13 +76,14 @@ pub fn train(arm: &Arm<'_, Task>, config: &Config, text: &Text) -> Result<Vec<Mo
     let (task, shape) = (arm.config(), &config.shape);
     let device = device::named(arm.run().device()).map_err(study)?;
     let phases = Phases::of(config, task.recipe, task.steps);
-    let cooling = Cooling {
+    let timing = Timing {
         temperature: Schedule::Exponential {
             from: config.t_max,
             to: config.t_min,
             steps: phases.hard_from - phases.gate_from,
         },
         hard_from: phases.hard_from - phases.gate_from,
+        frozen_from: (config.stable * task.steps as f64).round() as usize,
     };
     // Arms of one seed have the same trunk, the same base expert and the same batches.
     let mut model = Model::new(shape, &device, &mut arm.rng("init")).map_err(study)?;
@@ -98,25 +99,25 @@ pub fn train(arm: &Arm<'_, Task>, config: &Config, text: &Text) -> Result<Vec<Mo
         cover(&text.validation, windows, config.eval_characters, shape.reader, &device);
     let (mut moments, mut gate_log) = (Vec::new(), GateLog::default());
     let (mut evaluations, mut tokens) = (0, 0);
+    let stable = task.recipe.gate == GateKind::Stable;
+    let balance_factor = if stable { config.stable_balance } else { config.balance };
     for step in 0..task.steps {
         arm.step()?;
         if step == phases.gate_from {
-            model.ffn = grow(arm, config, &cooling, &model.ffn, &device)?;
+            model.ffn = grow(arm, config, &timing, &model.ffn, &device)?;
         }
         let gate_step = step.saturating_sub(phases.gate_from);
         let batch = Batch::draw(&text.train, windows, shape.reader, &device, &mut batches)?;
-        let (logits, routing) = model.forward(&batch, Pass::Train(gate_step, &mut noise));
+        let pass = Pass::Train { step: gate_step, rng: &mut noise };
+        let (logits, routing) = model.forward(&batch, pass);
         let nll = loss::cross_entropy(logits, batch.targets.clone());
         tokens += batch.symbols.len() as u64;
         evaluations += routing
             .as_ref()
             .map_or(batch.symbols.len() as u64, |routing| routing.chosen.evaluations());
-        // L = NLL + 0.01 E sum_e me_e ce_e
-        let balance = routing.as_ref().and_then(|routing| routing.balance.clone());
-        let total = match balance {
-            Some(balance) => nll.clone() + balance * config.balance,
-            None => nll.clone(),
-        };
+        // L = NLL + 0.01 E sum_e me_e ce_e, and what else the gate asks for
+        let extra = routing.as_ref().and_then(|routing| routing.extra_loss(balance_factor));
+        let total = extra.map_or_else(|| nll.clone(), |extra| nll.clone() + extra);
         model = adam.step(lr.at(step + 1), model, total.backward());
         if let Some(routing) = &routing {
             gate_log.push(arm, step, &routing.chosen);
@@ -142,7 +143,7 @@ pub fn train(arm: &Arm<'_, Task>, config: &Config, text: &Text) -> Result<Vec<Mo
 fn grow(
     arm: &Arm<'_, Task>,
     config: &Config,
-    cooling: &Cooling,
+    timing: &Timing,
     base: &Ffn,
     device: &Device,
 ) -> Result<Ffn> {
@@ -150,12 +151,11 @@ fn grow(
     let (mut rng, Ffn::Dense(base)) = (arm.rng("experts"), base) else {
         return Err(Error::Study("the experts exist already".into()));
     };
-    let gate = Gate::new(recipe.gate, shape, cooling, device, &mut arm.rng("gate"));
-    let gate = gate.map_err(study)?;
+    let router = recipe.gate.init(shape, timing, device, &mut arm.rng("gate")).map_err(study)?;
     let sparse = match recipe.experts {
         Experts::One => return Ok(Ffn::Dense(base.clone())),
-        Experts::Random => Sparse::random(gate, shape, device, &mut rng),
-        Experts::Mature { rho } => Sparse::spawned(gate, base, shape, rho, &mut rng),
+        Experts::Random => Sparse::random(router, shape, device, &mut rng),
+        Experts::Mature { rho } => Sparse::spawned(router, base, shape, rho, &mut rng),
     };
     Ok(Ffn::Sparse(sparse.map_err(study)?))
 }
@@ -170,10 +170,13 @@ fn measure(
     flops: u64,
 ) -> Moment {
     let model = model.valid();
-    let sparse = evaluate(&model, batches, || Pass::Sparse(gate_step)).0;
-    let mixes = matches!(&model.ffn, Ffn::Sparse(Sparse { gate: Gate::Dts(_), .. })) && !hard;
-    let as_trained =
-        if mixes { evaluate(&model, batches, || Pass::Mixture(gate_step)).0 } else { sparse };
+    let sparse = evaluate(&model, batches, || Pass::Infer { step: gate_step }).0;
+    let mixes = matches!(&model.ffn, Ffn::Sparse(s) if is_dts(s)) && !hard;
+    let as_trained = if mixes {
+        evaluate(&model, batches, || Pass::Mixture { step: gate_step }).0
+    } else {
+        sparse
+    };
     Moment { step, as_trained, sparse, flops }
 }
 
@@ -198,6 +201,10 @@ fn evaluate<'a>(
     (sum / count as f64, load)
 }
 
+fn is_dts(sparse: &Sparse) -> bool {
+    matches!(sparse.router.gate, Gate::Dts(_))
+}
+
 fn report(arm: &Arm<'_, Task>, moment: &Moment, train_loss: f64) {
     if arm.config().report {
         let step = moment.step as u64;
@@ -219,13 +226,13 @@ fn finish(
     let windows = (config.shape.context, config.batch);
     let test = cover(&text.test, windows, usize::MAX, config.shape.reader, device);
     let model = model.valid();
-    let (nll, load) = evaluate(&model, &test, || Pass::Sparse(gate_step));
+    let (nll, load) = evaluate(&model, &test, || Pass::Infer { step: gate_step });
     arm.result("test/nll", nll);
     if let Ffn::Sparse(sparse) = &model.ffn {
         arm.result("gate/load_entropy", balance::load_entropy(&load));
         arm.result("expert/cosine", mean_cosine(&sparse.experts.experts));
-        if matches!(sparse.gate, Gate::Dts(_)) {
-            let (nll, _) = evaluate(&model, &test, || Pass::Mixture(gate_step));
+        if is_dts(sparse) {
+            let (nll, _) = evaluate(&model, &test, || Pass::Mixture { step: gate_step });
             arm.result("test/nll_mixture", nll);
         }
     }

@@ -1,8 +1,10 @@
 //! The pictures: Fashion-MNIST, and digits for the quick profile.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use pressrun_data::{Fashion, Images, Sources, card, digits};
-use pressrun_lab::{DataUse, Error, Result, Run, stream};
+use pressrun_data::Images;
+use pressrun_lab::{Result, Run, stream};
+
+use crate::pictures;
 
 /// Which pictures a setting trains on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,37 +44,17 @@ impl Pictures {
         let mut rng = stream(seed, "data");
         let (rest, test, mut used) = match source {
             Source::Digits => {
-                let (rest, test) = digits().split_stratified(train + validation, &mut rng);
-                (rest, test, digits_use())
+                let (all, used) = pictures::handwritten();
+                let (rest, test) = all.split_stratified(train + validation, &mut rng);
+                (rest, test, used)
             }
-            Source::Fashion => {
-                let sources = Sources::everywhere(run.data_dir());
-                let found = Fashion::load_balanced(&sources, train + validation, test)
-                    .map_err(|e| Error::Data(e.to_string()))?;
-                let used = DataUse {
-                    name: found.provenance.card.clone(),
-                    origin: found.provenance.origin.to_string(),
-                    identity: found.provenance.sha256,
-                    part: String::new(),
-                };
-                (found.train, found.test, used)
-            }
+            Source::Fashion => pictures::fashion(run, train + validation, test)?,
         };
         let (train, validation) = rest.split_stratified(train, &mut rng);
         used.part =
             format!("{} train, {} validation, {} test", train.len(), validation.len(), test.len());
         run.data(used);
         Ok(Self { train, validation, test })
-    }
-}
-
-fn digits_use() -> DataUse {
-    let sha256 = card::card("digits").and_then(|card| card.embedded_sha256());
-    DataUse {
-        name: "digits".into(),
-        origin: "embedded".into(),
-        identity: sha256.unwrap_or_default(),
-        part: String::new(),
     }
 }
 
