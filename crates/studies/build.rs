@@ -1,5 +1,6 @@
 //! Collects the papers: every folder of `src` with a `paper.toml` becomes an entry of the library,
-//! with its study where a `mod.rs` exists, its source files, and its record.
+//! with its study where a `mod.rs` exists, its source files, and its record; every folder with a
+//! `comparison.toml` a comparison across papers.
 //!
 //! Adding a paper is adding a folder; only `pub mod NAME;` in `lib.rs` is written by hand, because
 //! rustfmt and editors find modules by that line.
@@ -15,8 +16,18 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let mut folders: Vec<PathBuf> = entries(&src).into_iter().filter(|p| p.is_dir()).collect();
     folders.sort();
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets this"));
+    for (file, list) in [("paper.toml", "shelves.rs"), ("comparison.toml", "comparisons.rs")] {
+        let path = out.join(list);
+        let code = shelves(&folders, file);
+        fs::write(&path, code).unwrap_or_else(|e| panic!("writing {}: {e}", path.display()));
+    }
+}
+
+/// The entries of the folders that hold `file`.
+fn shelves(folders: &[PathBuf], file: &str) -> String {
     let mut code = String::from("&[\n");
-    for folder in folders.iter().filter(|f| f.join("paper.toml").is_file()) {
+    for folder in folders.iter().filter(|f| f.join(file).is_file()) {
         let name = folder.file_name().and_then(|n| n.to_str()).expect("UTF-8 folder name");
         let has_code = folder.join("mod.rs").is_file();
         let study = if has_code { format!("Some({name}::study)") } else { "None".into() };
@@ -26,14 +37,13 @@ fn main() {
         writeln!(
             code,
             "    Shelf {{ folder: {name:?}, manifest: {}, study: {study}, record: {record}, sources: &[{}] }},",
-            include(&folder.join("paper.toml")),
+            include(&folder.join(file)),
             sources(folder, name),
         )
         .expect("writing to a string");
     }
     code.push(']');
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets this")).join("shelves.rs");
-    fs::write(&out, code).unwrap_or_else(|e| panic!("writing {}: {e}", out.display()));
+    code
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

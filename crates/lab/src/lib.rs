@@ -18,7 +18,7 @@ pub use execute::{Options, execute, new_run_id};
 pub use manifest::Manifest;
 pub use record::{Machine, RECORD_SCHEMA, Record, Software};
 pub use results::{
-    Better, Curve, DataUse, MetricSpec, Results, Row, SeriesSpec, Stat, Trial, TuningRow,
+    Axes, Better, Curve, DataUse, MetricSpec, Results, Row, SeriesSpec, Stat, Trial, TuningRow,
 };
 pub use rng::{Rng, stream};
 pub use run::{Arm, Cancel, Job, Profile, Run, cores};

@@ -44,9 +44,22 @@ pub struct Manifest {
     /// What the study changes of the paper; absent while no study exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub study: Option<StudySpec>,
+    /// Pairs of metrics that the page plots against each other.
+    #[serde(rename = "plot", default, skip_serializing_if = "Vec::is_empty")]
+    pub plots: Vec<PlotSpec>,
     /// Numbered claims, in order.
     #[serde(rename = "claim", default)]
     pub claims: Vec<ClaimSpec>,
+}
+
+/// Two metrics of which each method is a point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlotSpec {
+    /// Name of the metric on the horizontal axis.
+    pub x: String,
+    /// Name of the metric on the vertical axis.
+    pub y: String,
 }
 
 /// The authors' code.

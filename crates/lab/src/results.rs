@@ -28,12 +28,38 @@ pub struct SeriesSpec {
     pub step: String,
     /// What it means, in a sentence.
     pub meaning: String,
+    /// How it is drawn.
+    #[serde(default, skip_serializing_if = "Axes::is_linear")]
+    pub axes: Axes,
+}
+
+/// How a series is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Axes {
+    /// Against the step.
+    #[default]
+    Linear,
+    /// Both logarithmic: a power of the step is a straight line, its exponent the slope.
+    LogLog,
+}
+
+impl Axes {
+    fn is_linear(&self) -> bool {
+        *self == Self::Linear
+    }
 }
 
 impl SeriesSpec {
     /// Declares a series.
     pub fn new(name: &str, unit: &str, step: &str, meaning: &str) -> Self {
-        Self { name: name.into(), unit: unit.into(), step: step.into(), meaning: meaning.into() }
+        let [name, unit, step, meaning] = [name, unit, step, meaning].map(str::to_owned);
+        Self { name, unit, step, meaning, axes: Axes::Linear }
+    }
+
+    /// The same, drawn with both axes logarithmic.
+    pub fn log_log(self) -> Self {
+        Self { axes: Axes::LogLog, ..self }
     }
 }
 

@@ -84,17 +84,36 @@ impl Entry {
     }
 }
 
-/// All papers of this build.
+/// All papers of this build, and the comparisons across papers.
 #[derive(Debug, Default)]
 pub struct Library {
     entries: Vec<Entry>,
+    comparisons: Vec<Entry>,
 }
 
 impl Library {
     /// A library of these papers, ordered by slug.
     pub fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_by(|a, b| a.manifest.slug.cmp(&b.manifest.slug));
-        Self { entries }
+        Self { entries, comparisons: Vec::new() }
+    }
+
+    /// The same with these comparisons: studies of no single paper, which stand in no list of
+    /// papers and are run by their slug like the others.
+    pub fn with_comparisons(mut self, mut comparisons: Vec<Entry>) -> Self {
+        comparisons.sort_by(|a, b| a.manifest.slug.cmp(&b.manifest.slug));
+        self.comparisons = comparisons;
+        self
+    }
+
+    /// All comparisons, by slug.
+    pub fn comparisons(&self) -> &[Entry] {
+        &self.comparisons
+    }
+
+    /// The comparison of that slug.
+    pub fn comparison(&self, slug: &str) -> Option<&Entry> {
+        self.comparisons.iter().find(|e| e.manifest.slug == slug)
     }
 
     /// All papers, by slug.
@@ -107,12 +126,13 @@ impl Library {
         self.entries.iter().find(|e| e.manifest.slug == slug)
     }
 
-    /// The paper of that slug, if it has a study.
+    /// The paper or comparison of that slug, if it has a study.
     ///
     /// # Errors
     /// [`Error::UnknownStudy`] otherwise.
     pub fn runnable(&self, slug: &str) -> Result<&Entry> {
         self.get(slug)
+            .or_else(|| self.comparison(slug))
             .filter(|e| e.study.is_some())
             .ok_or_else(|| Error::UnknownStudy { slug: slug.into() })
     }

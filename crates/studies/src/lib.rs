@@ -4,6 +4,7 @@
 pub mod comet;
 pub mod evomoe;
 pub mod fast_ibp;
+pub mod gates;
 pub mod optfs;
 mod pictures;
 
@@ -21,13 +22,20 @@ struct Shelf {
 /// Written by `build.rs`.
 const SHELVES: &[Shelf] = include!(concat!(env!("OUT_DIR"), "/shelves.rs"));
 
-/// All papers of this build with the studies that run them.
+/// Written by `build.rs`: studies of no single paper.
+const COMPARISONS: &[Shelf] = include!(concat!(env!("OUT_DIR"), "/comparisons.rs"));
+
+/// All papers of this build with the studies that run them, and the comparisons.
 ///
 /// # Errors
-/// If a `paper.toml` or `record.json` does not parse; the tests of this crate make sure that all
-/// of a release do.
+/// If a `paper.toml`, `comparison.toml` or `record.json` does not parse; the tests of this crate
+/// make sure that all of a release do.
 pub fn library() -> Result<Library> {
-    let entries = SHELVES.iter().map(|shelf| {
+    Ok(Library::new(entries(SHELVES)?).with_comparisons(entries(COMPARISONS)?))
+}
+
+fn entries(shelves: &[Shelf]) -> Result<Vec<Entry>> {
+    let entry = |shelf: &Shelf| {
         let record = shelf.record.map(|text| {
             serde_json::from_str::<Record>(text).map_err(|e| Error::Record {
                 path: format!("crates/studies/src/{}/record.json", shelf.folder).into(),
@@ -40,8 +48,8 @@ pub fn library() -> Result<Library> {
             record: record.transpose()?,
             sources: shelf.sources.to_vec(),
         })
-    });
-    Ok(Library::new(entries.collect::<Result<_>>()?))
+    };
+    shelves.iter().map(entry).collect()
 }
 
 /// The abstracts of all papers of this build, in the order of their slugs: the text on which
@@ -73,7 +81,8 @@ mod tests {
 
     #[test]
     fn every_records_verdicts_follow_from_its_numbers() {
-        for entry in library().unwrap().entries() {
+        let library = library().unwrap();
+        for entry in library.entries().iter().chain(library.comparisons()) {
             let Some(record) = &entry.record else { continue };
             let slug = &entry.manifest.slug;
             assert_eq!(record.slug, *slug);

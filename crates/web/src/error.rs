@@ -102,6 +102,11 @@ impl Error {
         Self::NotFound { what: "paper", name: name.to_owned() }
     }
 
+    /// No such comparison.
+    pub(crate) fn no_comparison(name: &str) -> Self {
+        Self::NotFound { what: "comparison", name: name.to_owned() }
+    }
+
     /// No such run.
     pub(crate) fn no_run(name: &str) -> Self {
         Self::NotFound { what: "run", name: name.to_owned() }

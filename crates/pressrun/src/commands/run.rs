@@ -168,7 +168,7 @@ fn check_recordable(entry: &Entry, args: &RunArgs) -> Result<()> {
     if args.profile != Profile::Full {
         bail!("only a full run is recorded: add `--profile full`");
     }
-    if !folder.join("paper.toml").is_file() {
+    if !["paper.toml", "comparison.toml"].iter().any(|file| folder.join(file).is_file()) {
         bail!("`{}` is not there: records belong to a checkout of the source", folder.display());
     }
     // A record names the commit that made it, and anybody must be able to build that commit again.

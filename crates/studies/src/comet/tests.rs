@@ -7,7 +7,7 @@ use super::*;
 
 /// Seconds instead of minutes: few rows, and a gamma and lambda that decide the trees soon.
 fn tiny(arms: &[&'static str]) -> Config {
-    let setting = Setting { lr: 2e-2, gamma: 0.05, lambda: 5.0, search_epochs: 1 };
+    let setting = Setting { lr: 2e-2, gamma: 0.01, lambda: 5.0, search_epochs: 1 };
     Config {
         rows: 2_000,
         arms: arms.to_vec(),

@@ -26,9 +26,9 @@
 //! - `gate/active_experts`: mean over the batch of the number of experts that a token sees
 //! - `gate/active_spread`: its standard deviation over the tokens; 0 for any fixed number
 
-mod data;
-mod model;
-mod plan;
+pub(crate) mod data;
+pub(crate) mod model;
+pub(crate) mod plan;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -213,7 +213,8 @@ impl Config {
 /// Share of weights that is masked in each copy.
 const RHO: f64 = 0.3;
 
-fn method(name: &'static str, experts: Experts, gate: GateKind) -> Method {
+/// An arm with this name, experts and gate.
+pub(crate) fn method(name: &'static str, experts: Experts, gate: GateKind) -> Method {
     Method { name, recipe: Recipe { experts, gate }, fewer_seeds: 0 }
 }
 
@@ -237,56 +238,11 @@ struct EvoMoe {
 
 impl Study for EvoMoe {
     fn series(&self) -> Vec<SeriesSpec> {
-        let series = |name, unit, meaning| SeriesSpec::new(name, unit, "update", meaning);
-        vec![
-            series("train/loss", "nats", "negative log-likelihood per character of the batch"),
-            series("eval/nll", "nats", "validation NLL per character, as trained at that update"),
-            series("eval/nll_sparse", "nats", "validation NLL with one expert for each token"),
-            series("gate/active_experts", "", "mean number of experts that a token sees"),
-            series("gate/active_spread", "", "its standard deviation over the tokens"),
-        ]
+        series()
     }
 
     fn metrics(&self) -> Vec<MetricSpec> {
-        use Better::{Higher, Lower, Neither};
-        let m = MetricSpec::new;
-        vec![
-            m("test/nll", "nats", Lower, "test NLL per character with one expert for each token"),
-            m("test/nll_mixture", "nats", Lower, "test NLL with all experts above the threshold"),
-            m("validation/nll", "nats", Lower, "validation NLL at the end, one expert"),
-            m("train/expert_evaluations", "million", Lower, "expert evaluations of the training"),
-            m(
-                "speed/updates",
-                "",
-                Higher,
-                "updates to Switch's last validation NLL: Switch's / own; 0: never",
-            ),
-            m(
-                "speed/updates_sparse",
-                "",
-                Higher,
-                "the same with one expert for each token; 0: never",
-            ),
-            m("speed/flops", "", Higher, "FLOPs to that NLL: Switch's / own; 0: never"),
-            m("gate/mean_active", "", Neither, "mean number of experts of a token, all updates"),
-            m(
-                "gate/active_start",
-                "",
-                Neither,
-                "share of active experts, first update of the gate",
-            ),
-            m("gate/active_thinned", "", Neither, "the same, last tenth of the annealing"),
-            m("gate/active_end", "", Neither, "experts of a token in the last update"),
-            m("gate/largest_rise", "", Lower, "largest rise between tenths of the annealing"),
-            m("gate/spread_halfway", "", Neither, "deviation of experts per token, half-way"),
-            m(
-                "gate/load_entropy",
-                "",
-                Higher,
-                "entropy of the experts' load on the test text / ln E",
-            ),
-            m("expert/cosine", "", Neither, "mean cosine between the weights of two experts"),
-        ]
+        metrics()
     }
 
     fn run(&self, run: &Run<'_>) -> Result<()> {
@@ -361,4 +317,45 @@ impl Study for EvoMoe {
         }
         Ok(())
     }
+}
+
+/// What a language model with a gate reports while it trains.
+pub(crate) fn series() -> Vec<SeriesSpec> {
+    let series = |name, unit, meaning| SeriesSpec::new(name, unit, "update", meaning);
+    vec![
+        series("train/loss", "nats", "negative log-likelihood per character of the batch"),
+        series("eval/nll", "nats", "validation NLL per character, as trained at that update"),
+        series("eval/nll_sparse", "nats", "validation NLL with one expert for each token"),
+        series("gate/active_experts", "", "mean number of experts that a token sees"),
+        series("gate/active_spread", "", "its standard deviation over the tokens"),
+    ]
+}
+
+/// What is reported of it in the end.
+pub(crate) fn metrics() -> Vec<MetricSpec> {
+    use Better::{Higher, Lower, Neither};
+    let m = MetricSpec::new;
+    vec![
+        m("test/nll", "nats", Lower, "test NLL per character with one expert for each token"),
+        m("test/nll_mixture", "nats", Lower, "test NLL with all experts above the threshold"),
+        m("validation/nll", "nats", Lower, "validation NLL at the end, one expert"),
+        m("test/active", "", Neither, "mean number of experts of a test token"),
+        m("train/expert_evaluations", "million", Lower, "expert evaluations of the training"),
+        m(
+            "speed/updates",
+            "",
+            Higher,
+            "updates to Switch's last validation NLL: Switch's / own; 0: never",
+        ),
+        m("speed/updates_sparse", "", Higher, "the same with one expert for each token; 0: never"),
+        m("speed/flops", "", Higher, "FLOPs to that NLL: Switch's / own; 0: never"),
+        m("gate/mean_active", "", Neither, "mean number of experts of a token, all updates"),
+        m("gate/active_start", "", Neither, "share of active experts, first update of the gate"),
+        m("gate/active_thinned", "", Neither, "the same, last tenth of the annealing"),
+        m("gate/active_end", "", Neither, "experts of a token in the last update"),
+        m("gate/largest_rise", "", Lower, "largest rise between tenths of the annealing"),
+        m("gate/spread_halfway", "", Neither, "deviation of experts per token, half-way"),
+        m("gate/load_entropy", "", Higher, "entropy of the experts' load on the test text / ln E"),
+        m("expert/cosine", "", Neither, "mean cosine between the weights of two experts"),
+    ]
 }

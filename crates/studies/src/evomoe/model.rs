@@ -8,8 +8,9 @@ use pressrun_nn::attention::{CausalSelfAttention, CausalSelfAttentionConfig};
 use pressrun_nn::embedding::{Embedding, EmbeddingConfig};
 use pressrun_nn::expert::{MoeFfn, MoeFfnConfig, spawn_experts};
 use pressrun_nn::gate::{
-    BaseGateConfig, DtsGateConfig, GateWeights, HashGateConfig, Pass, Router, Routing,
-    StableGateConfig, SwitchGateConfig, Tokens,
+    BaseGateConfig, CometGateConfig, DSelectKGateConfig, DtsGateConfig, GateWeights,
+    HashGateConfig, LocalSearchConfig, NoisyTopKGateConfig, Pass, Router, Routing,
+    StableGateConfig, SwitchGateConfig, Tokens, TopKGateConfig,
 };
 use pressrun_nn::init::Init;
 use pressrun_nn::linear::{Linear, LinearConfig};
@@ -65,9 +66,23 @@ pub enum GateKind {
     Base,
     /// One expert, learned first and then fixed for each character.
     Stable,
+    /// The k best, for comparison across papers.
+    TopK(usize),
+    /// The k best of noisy logits, likewise.
+    NoisyTopK(usize),
+    /// At most two by trees, likewise; with a permutation that is learned early, if wanted.
+    Comet {
+        /// Whether there is one.
+        search: bool,
+    },
+    /// At most two by binary codes, likewise.
+    DSelectK,
     /// All experts alike, always: the control of the copies.
     Uniform,
 }
+
+/// Width of the smooth step of the gates that have one.
+const STEP_WIDTH: f64 = 0.1;
 
 /// When a gate does what, counted from its own first step.
 #[derive(Debug, Clone)]
@@ -78,6 +93,8 @@ pub struct Timing {
     pub hard_from: usize,
     /// First step at which the routing of `StableMoE` is fixed.
     pub frozen_from: usize,
+    /// Steps in which a permutation of the experts is learned.
+    pub search_for: usize,
 }
 
 /// Experts and what decides about them.
@@ -200,6 +217,23 @@ impl GateKind {
             Self::Stable => {
                 let config = StableGateConfig::new(d, SYMBOLS, experts, timing.frozen_from);
                 config.init(device, rng)?.into()
+            }
+            Self::TopK(k) => TopKGateConfig::new(d, experts).with_k(k).init(device, rng)?.into(),
+            Self::NoisyTopK(k) => {
+                NoisyTopKGateConfig::new(d, experts).with_k(k).init(device, rng)?.into()
+            }
+            Self::Comet { search } => {
+                let gate = CometGateConfig::new(d, experts).with_gamma(STEP_WIDTH);
+                let router = Router::from(gate.init(device, rng)?);
+                if !search {
+                    return Ok(router);
+                }
+                let search = LocalSearchConfig::new(experts, timing.search_for);
+                router.with_search(search.init(device, rng)?)
+            }
+            Self::DSelectK => {
+                let gate = DSelectKGateConfig::new(d, experts).with_gamma(STEP_WIDTH);
+                gate.init(device, rng)?.into()
             }
             Self::Uniform => Router::uniform(experts),
         })

@@ -84,6 +84,7 @@ pub fn train(arm: &Arm<'_, Task>, config: &Config, text: &Text) -> Result<Vec<Mo
         },
         hard_from: phases.hard_from - phases.gate_from,
         frozen_from: (config.stable * task.steps as f64).round() as usize,
+        search_for: task.steps / 5,
     };
     // Arms of one seed have the same trunk, the same base expert and the same batches.
     let mut model = Model::new(shape, &device, &mut arm.rng("init")).map_err(study)?;
@@ -228,6 +229,9 @@ fn finish(
     let model = model.valid();
     let (nll, load) = evaluate(&model, &test, || Pass::Infer { step: gate_step });
     arm.result("test/nll", nll);
+    let seen: usize = test.iter().map(|batch| batch.symbols.len()).sum();
+    let evaluations = if load.is_empty() { seen } else { load.iter().sum() };
+    arm.result("test/active", evaluations as f64 / seen as f64);
     if let Ffn::Sparse(sparse) = &model.ffn {
         arm.result("gate/load_entropy", balance::load_entropy(&load));
         arm.result("expert/cosine", mean_cosine(&sparse.experts.experts));

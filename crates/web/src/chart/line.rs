@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use pressrun_lab::{Curve, SeriesSpec, Stat};
+use pressrun_lab::{Axes, Curve, SeriesSpec, Stat};
 
 use super::{Figure, Palette, Scale, at, cut, legend, with_unit};
 use crate::number;
@@ -62,15 +62,21 @@ pub fn lines(
     let (first, last) =
         steps().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), s| (a.min(s), b.max(s)));
     let (first, last) = if first.is_finite() { (first, last) } else { (0.0, 1.0) };
-    let x = Scale::exact(first, last, (LEFT, RIGHT), 5);
     let values = curves.iter().flat_map(|c| &c.points).filter_map(|&(_, value)| value);
-    let y = Scale::new(values, (BOTTOM, TOP), 5);
+    let (x, y) = match series.axes {
+        Axes::Linear => {
+            (Scale::exact(first, last, (LEFT, RIGHT), 5), Scale::new(values, (BOTTOM, TOP), 5))
+        }
+        Axes::LogLog => {
+            (Scale::logarithmic(steps(), (LEFT, RIGHT)), Scale::logarithmic(values, (BOTTOM, TOP)))
+        }
+    };
     let drawing = html! {
         svg.plot viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
             aria-labelledby={ (id) "-t " (id) "-d" } {
             title id={ (id) "-t" } { (series.name) ", " (setting) }
             desc id={ (id) "-d" } { (describe(series, &methods)) }
-            (axes(&x, &y, &series.step, &with_unit(short(&series.name), &series.unit)))
+            (axes(&x, &y, &step_label(series), &with_unit(short(&series.name), &series.unit)))
             @for method in &methods {
                 g.line.(palette.class(method.name)) {
                     @if method.curves.len() > 1 {
@@ -184,6 +190,13 @@ fn axes(x: &Scale, y: &Scale, x_label: &str, y_label: &str) -> Markup {
     }
 }
 
+fn step_label(series: &SeriesSpec) -> String {
+    match series.axes {
+        Axes::Linear => series.step.clone(),
+        Axes::LogLog => format!("{}, log scale", series.step),
+    }
+}
+
 /// The last part of a name: `eval/accuracy` is `accuracy` on its axis.
 fn short(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
@@ -192,13 +205,37 @@ fn short(name: &str) -> &str {
 fn describe(series: &SeriesSpec, methods: &[Method<'_>]) -> String {
     let last = |m: &Method<'_>| {
         let (step, value) = m.mean.iter().rev().find_map(|&(s, v)| v.map(|v| (s, v)))?;
-        Some(format!("{} ends at {} ({} {step})", m.name, number::number(value), series.step))
+        let slope = (series.axes == Axes::LogLog).then(|| slope(&m.mean)).flatten();
+        let slope = slope.map_or(String::new(), |slope| format!(", slope {slope:.2}"));
+        Some(format!(
+            "{} ends at {} ({} {step}){slope}",
+            m.name,
+            number::number(value),
+            series.step
+        ))
     };
     let ends: Vec<String> = methods.iter().filter_map(last).collect();
     if ends.is_empty() {
         return format!("Lines against {}; no method has a finite value.", series.step);
     }
     format!("Lines against {}: {}.", series.step, ends.join("; "))
+}
+
+/// The slope of the least-squares line through the logarithms of the positive points.
+fn slope(points: &[(u64, Option<f64>)]) -> Option<f64> {
+    let logs = |&(step, value): &(u64, Option<f64>)| {
+        let value = value.filter(|v| *v > 0.0 && v.is_finite())?;
+        (step > 0).then(|| ((step as f64).ln(), value.ln()))
+    };
+    let logs: Vec<(f64, f64)> = points.iter().filter_map(logs).collect();
+    let n = logs.len() as f64;
+    let (mx, my) = logs.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
+    let (mut xy, mut xx) = (0.0, 0.0);
+    for (x, y) in &logs {
+        xy += (x - mx) * (y - my);
+        xx += (x - mx) * (x - mx);
+    }
+    (xx > 0.0).then(|| xy / xx)
 }
 
 fn table(series: &SeriesSpec, methods: &[Method<'_>]) -> Markup {
@@ -285,6 +322,16 @@ mod tests {
         assert!(lines("a", &series, "s", &[], &palette).0.contains("no method has a finite value"));
         let nan = curve(0, &[(1, None)]);
         assert!(lines("a", &series, "s", &[&nan], &palette).0.contains("not finite"));
+    }
+
+    #[test]
+    fn a_power_is_a_straight_line_with_its_exponent_on_logarithmic_axes() {
+        let series = SeriesSpec::new("rate/x", "", "sample", "x").log_log();
+        let points: Vec<_> =
+            (2..6).map(|e| (10u64.pow(e), Some(3.0 * 10f64.powi(-(e as i32)).sqrt()))).collect();
+        let html = lines("a", &series, "s", &[&curve(0, &points)], &Palette::default()).0;
+        assert!(html.contains(", slope -0.50") && html.contains("sample, log scale"), "{html}");
+        assert_eq!(slope(&[(10, Some(1.0)), (0, Some(2.0)), (20, None)]), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod bar;
 mod line;
 mod pair;
 mod scale;
+mod scatter;
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,7 @@ pub use bar::bars;
 pub use line::lines;
 pub use pair::pair;
 pub use scale::{Scale, Tick};
+pub use scatter::scatter;
 
 /// Colours in the style sheet.
 const COLOURS: usize = 8;

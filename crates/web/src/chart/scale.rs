@@ -47,16 +47,22 @@ impl Scale {
     pub fn new(values: impl Iterator<Item = f64>, (from, to): (f64, f64), count: usize) -> Self {
         let (low, high) = bounds(values).unwrap_or((0.0, 1.0));
         if low > 0.0 && high / low > LOG_FROM {
-            return Self {
-                low: low.log10().floor(),
-                high: high.log10().ceil(),
-                from,
-                to,
-                step: 1.0,
-                log: true,
-            };
+            return Self::decimal(low, high, (from, to));
         }
         Self::linear(low, high, (from, to), count, true)
+    }
+
+    /// A logarithmic scale over the positive and finite ones among `values`, from one power of ten
+    /// to another; if there are none, from 1 to 10.
+    pub fn logarithmic(values: impl Iterator<Item = f64>, range: (f64, f64)) -> Self {
+        let (low, high) = bounds(values.filter(|v| *v > 0.0)).unwrap_or((1.0, 10.0));
+        Self::decimal(low, high, range)
+    }
+
+    fn decimal(low: f64, high: f64, (from, to): (f64, f64)) -> Self {
+        let (low, high) = (low.log10().floor(), high.log10().ceil());
+        let high = high.max(low + 1.0);
+        Self { low, high, from, to, step: 1.0, log: true }
     }
 
     /// A linear scale that ends exactly at `low` and `high`: for steps, of which none is left out.
@@ -178,6 +184,16 @@ mod tests {
         let scale = Scale::new([0.002, 5.0].into_iter(), (0.0, 100.0), 4);
         assert!(scale.is_log() && scale.place(0.0).is_none() && scale.place(-1.0).is_none());
         assert!(!Scale::new([0.0, 5000.0].into_iter(), (0.0, 1.0), 4).is_log());
+    }
+
+    #[test]
+    fn a_logarithmic_scale_is_asked_for_whatever_the_span() {
+        let scale = Scale::logarithmic([300.0, 2000.0, 0.0].into_iter(), (0.0, 100.0));
+        let labels: Vec<String> = scale.ticks().into_iter().map(|t| t.label).collect();
+        assert_eq!(labels, ["10²", "10³", "10⁴"]);
+        assert!((scale.place(1000.0).unwrap() - 50.0).abs() < 1e-9);
+        assert!(Scale::logarithmic([10.0].into_iter(), (0.0, 1.0)).ticks().len() == 2);
+        assert!(Scale::logarithmic([-1.0].into_iter(), (0.0, 1.0)).is_log());
     }
 
     #[test]

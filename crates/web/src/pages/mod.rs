@@ -1,5 +1,6 @@
 //! The pages and interfaces of the site, one module each, with its own routes.
 
+mod comparisons;
 mod files;
 mod lists;
 mod methodology;
@@ -22,6 +23,7 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(runs::router())
         .merge(records::router())
         .merge(studies::router())
+        .merge(comparisons::router())
         .merge(methodology::router())
         .merge(subscribe::router())
         .merge(operations::router())

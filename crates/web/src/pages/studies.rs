@@ -62,6 +62,17 @@ async fn page(State(site): State<Shared>) -> Result<Markup> {
                 }
             }
         }
+        @let comparisons = site.library.comparisons();
+        @if !comparisons.is_empty() {
+            h2 { "Comparisons across papers" }
+            ul.links {
+                @for entry in comparisons {
+                    li {
+                        a href=(link::comparison(&entry.manifest.slug)) { (entry.manifest.title) }
+                    }
+                }
+            }
+        }
         p { a href="/api/studies" { "This table as JSON" } }
     };
     Ok(Page::new("Studies", Nav::Studies, body).render())

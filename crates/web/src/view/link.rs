@@ -22,6 +22,11 @@ pub(crate) fn paper(id: &str) -> String {
     format!("/papers/{}", segment(id))
 }
 
+/// A comparison's page.
+pub(crate) fn comparison(slug: &str) -> String {
+    format!("/comparisons/{}", segment(slug))
+}
+
 /// A run's page.
 pub(crate) fn run(id: &str) -> String {
     format!("/runs/{}", segment(id))

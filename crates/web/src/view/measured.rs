@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
+use pressrun_lab::manifest::PlotSpec;
 use pressrun_lab::{Better, Curve, DataUse, MetricSpec, Record, Row, SeriesSpec, Stat, TuningRow};
 
 use super::{icon, link};
@@ -85,6 +86,22 @@ impl<'a> Measured<'a> {
             }
         }
         charts
+    }
+
+    /// One metric against another, a chart for each setting that has both; `number` tells several
+    /// plots of a page apart.
+    pub(crate) fn scatters(&self, number: usize, plot: &PlotSpec) -> Markup {
+        let metric = |name: &str| self.metrics.iter().find(|m| m.name == name);
+        let (Some(x), Some(y)) = (metric(&plot.x), metric(&plot.y)) else { return html! {} };
+        let settings = distinct(self.rows.iter().map(|r| r.setting.as_str()));
+        html! {
+            @for (at, setting) in settings.iter().enumerate() {
+                @let rows: Vec<&Row> =
+                    self.rows.iter().filter(|r| r.setting == *setting).collect();
+                @let id = format!("plot-{number}-{at}");
+                (chart::scatter(&id, (x, y), setting, &rows, self.palette))
+            }
+        }
     }
 
     fn table(&self, setting: &str) -> Markup {

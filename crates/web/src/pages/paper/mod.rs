@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use pressrun_lab::Profile;
 
 use self::view::PaperPage;
+pub(super) use self::view::setup;
 use super::runs;
 use crate::site::{BODY_LIMIT, Shared};
 use crate::view::link;

@@ -183,7 +183,7 @@ impl PaperPage<'_> {
             }
             @if let Some(rendered) = self.rendered { (rendered.measured) }
             @if let Some(spec) = self.spec() {
-                (section("What we ran against what the paper ran", &setup(spec)))
+                (section("What we ran against what the paper ran", &setup(spec, "the paper", "Differences from the paper")))
             }
             @if let Some(record) = self.record() {
                 (section("This record", &provenance::facts(record)))
@@ -221,7 +221,8 @@ impl PaperPage<'_> {
     }
 }
 
-fn setup(spec: &StudySpec) -> Markup {
+/// What was set, beside what `other` has, and the numbered sentences under `heading`.
+pub(in crate::pages) fn setup(spec: &StudySpec, other: &str, heading: &str) -> Markup {
     html! {
         @if !spec.setup.is_empty() {
             div.scroll tabindex="0" role="group" aria-label="Setup" {
@@ -229,7 +230,7 @@ fn setup(spec: &StudySpec) -> Markup {
                     thead {
                         tr {
                             th scope="col" { "aspect" }
-                            th scope="col" { "the paper" }
+                            th scope="col" { (other) }
                             th scope="col" { "here" }
                         }
                     }
@@ -246,7 +247,7 @@ fn setup(spec: &StudySpec) -> Markup {
             }
         }
         @if !spec.differences.is_empty() {
-            h3 { "Differences from the paper" }
+            h3 { (heading) }
             ol.differences { @for text in &spec.differences { li { (sentence(text)) } } }
         }
     }
