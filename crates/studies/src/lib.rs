@@ -3,6 +3,7 @@
 
 pub mod evomoe;
 pub mod fast_ibp;
+pub mod moe_customization;
 pub mod optfs;
 
 use pressrun_lab::{Entry, Error, Library, Manifest, Record, Result, Source, Study};

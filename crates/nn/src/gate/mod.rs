@@ -14,16 +14,19 @@
 //! | [`DtsGate`] | `softmax((h + G) / T) > 0.001`, later its largest entry | the same softmax |
 //! | [`SwitchGate`] | largest entry of `softmax(h)` | that entry |
 //! | [`TopKGate`] | the k largest of `softmax(h)` | those, divided by their sum |
+//! | [`DeferralGate`] | the second of two experts where `sigmoid(MLP(x)) > theta`, else the first | 1 |
 //! | [`HashGate`] | a fixed random expert for each symbol | 1 |
 //! | [`Routing::uniform`] | all experts | 1 / experts |
 
 pub mod balance;
+mod deferral;
 mod dts;
 mod hash;
 mod routing;
 mod switch;
 mod top_k;
 
+pub use deferral::{DeferralGate, DeferralGateConfig, deferral_threshold};
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
 pub use hash::{HashGate, HashGateConfig};
 pub use routing::{Chosen, Routing};
