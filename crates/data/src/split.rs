@@ -97,6 +97,91 @@ pub fn balanced(labels: &[u8], classes: usize, n: usize) -> Vec<usize> {
     rows
 }
 
+/// One round of a cross-validation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fold {
+    /// Rows to train on.
+    pub train: Vec<usize>,
+    /// Rows that are left out of it.
+    pub held_out: Vec<usize>,
+}
+
+/// The rounds of a cross-validation: every row is left out of exactly one, each class of nearly as
+/// many rows in each.
+///
+/// The rows of each class are shuffled and dealt out one by one, on from where the last class
+/// ended; within a fold they are in ascending order.
+///
+/// # Panics
+/// If there are fewer than 2 folds.
+///
+/// # Example
+/// ```
+/// use pressrun_data::split;
+/// use rand::SeedableRng;
+///
+/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// let folds = split::folds(&[0, 0, 1, 1, 0, 0], 2, &mut rng);
+/// assert_eq!((folds[0].train.len(), folds[0].held_out.len()), (3, 3));
+/// ```
+pub fn folds(labels: &[u8], k: usize, rng: &mut impl Rng) -> Vec<Fold> {
+    assert!(k >= 2, "folds: {k}; expected at least 2");
+    let mut fold_of = vec![0; labels.len()];
+    let mut next = 0;
+    for class in 0..=u8::MAX {
+        let mut rows: Vec<usize> = (0..labels.len()).filter(|&r| labels[r] == class).collect();
+        rows.shuffle(rng);
+        for row in rows {
+            fold_of[row] = next % k;
+            next += 1;
+        }
+    }
+    let side = |fold: usize, held: bool| {
+        (0..labels.len()).filter(|&row| (fold_of[row] == fold) == held).collect()
+    };
+    (0..k).map(|fold| Fold { train: side(fold, false), held_out: side(fold, true) }).collect()
+}
+
+/// What was predicted for each row by the round that had not seen it, in the order of the rows.
+///
+/// `predict(i)` gives the predictions of round `i` for its held-out rows, in their order.
+///
+/// # Errors
+/// The first error of `predict`.
+///
+/// # Panics
+/// If a round does not give one prediction for each of its held-out rows, or the rounds do not
+/// leave out every row exactly once.
+///
+/// # Example
+/// ```
+/// use pressrun_data::split::{self, Fold};
+///
+/// let folds = [
+///     Fold { train: vec![1], held_out: vec![0, 2] },
+///     Fold { train: vec![0, 2], held_out: vec![1] },
+/// ];
+/// let round = |i: usize| Ok::<_, ()>(vec![i; folds[i].held_out.len()]);
+/// assert_eq!(split::out_of_fold(&folds, round), Ok(vec![0, 1, 0]));
+/// ```
+pub fn out_of_fold<T, E>(
+    folds: &[Fold],
+    mut predict: impl FnMut(usize) -> Result<Vec<T>, E>,
+) -> Result<Vec<T>, E> {
+    let rows = folds.iter().map(|fold| fold.held_out.len()).sum();
+    let mut predictions: Vec<Option<T>> = (0..rows).map(|_| None).collect();
+    for (index, fold) in folds.iter().enumerate() {
+        let found = predict(index)?;
+        let (got, held) = (found.len(), fold.held_out.len());
+        assert_eq!(got, held, "out_of_fold: {got} predictions for {held} rows");
+        for (&row, prediction) in fold.held_out.iter().zip(found) {
+            let before = predictions[row].replace(prediction);
+            assert!(before.is_none(), "out_of_fold: row {row} is held out twice");
+        }
+    }
+    Ok(predictions.into_iter().flatten().collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -136,6 +221,28 @@ mod tests {
                 prop_assert!((got as f64 - exact).abs() < 1.0, "class {class}: {got} of {exact}");
             }
             prop_assert_eq!((first, second), stratified(&labels, n, &mut rng()));
+        }
+
+        #[test]
+        fn folds_leave_every_row_out_once_with_every_class_in_proportion(
+            labels in prop::collection::vec(0u8..4, 0..80),
+            k in 2usize..6,
+            seed in any::<u64>(),
+        ) {
+            let folds = folds(&labels, k, &mut ChaCha8Rng::seed_from_u64(seed));
+            for fold in &folds {
+                let everything: Vec<usize> = (0..labels.len()).collect();
+                prop_assert_eq!(cover(&fold.train, &fold.held_out), everything);
+                for class in 0..4 {
+                    let count = |rows: &[usize]| {
+                        rows.iter().filter(|&&row| labels[row] == class).count()
+                    };
+                    let size = count(&fold.train) + count(&fold.held_out);
+                    prop_assert!(count(&fold.held_out).abs_diff(size / k) <= 1);
+                }
+            }
+            let rows = out_of_fold(&folds, |i| Ok::<_, ()>(folds[i].held_out.clone()));
+            prop_assert_eq!(rows, Ok((0..labels.len()).collect::<Vec<_>>()));
         }
 
         #[test]

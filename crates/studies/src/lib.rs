@@ -5,6 +5,7 @@ pub mod comet;
 pub mod evomoe;
 pub mod fast_ibp;
 pub mod gates;
+pub mod moe_customization;
 pub mod optfs;
 mod pictures;
 

@@ -1,10 +1,13 @@
 //! Labelled images as plain numbers.
 
 mod shape;
+mod style;
 
 use rand::Rng;
 
 use crate::{Error, Moments, Result, split};
+
+pub use style::{Habit, UserStyle};
 
 /// Labelled images, all of one size, pixels as `f32`.
 ///

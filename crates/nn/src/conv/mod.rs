@@ -1,5 +1,6 @@
 //! Convolution over pictures.
 
+mod lenet;
 mod transposed;
 
 use burn::module::{Module, Param};
@@ -10,6 +11,7 @@ use rand::Rng;
 use crate::init::Init;
 use crate::{Error, Result, op};
 
+pub use lenet::{LayerCosts, LeNet5, LeNet5Config};
 pub use transposed::{ConvTranspose2d, ConvTranspose2dConfig};
 
 /// Makes a [`Conv2d`].

@@ -23,12 +23,20 @@
 //! | [`Routing::uniform`] | all experts | 1 / experts |
 //!
 //! All of these are behind one call, [`Router::forward`], with [`LocalSearch`] before any of them.
+//! Gates that decide about something else than the experts of a token have inputs of their own and
+//! the same [`Routing`]:
+//!
+//! | gate | decides about | `c` | `g` |
+//! |---|---|---|---|
+//! | [`DeferralGate`] | a general or a special expert | the second where `sigmoid(MLP(x)) > theta`, else the first | 1 |
+//!
 //! What a gate adds to the loss is in its [`Routing`]; the balance losses are in [`balance`].
 
 pub mod assignment;
 pub mod balance;
 mod base;
 mod comet;
+mod deferral;
 mod dselect_k;
 mod dts;
 mod hash;
@@ -43,6 +51,7 @@ mod top_k;
 
 pub use base::{BaseGate, BaseGateConfig};
 pub use comet::{CometGate, CometGateConfig};
+pub use deferral::{DeferralGate, DeferralGateConfig, deferral_threshold};
 pub use dselect_k::{DSelectKGate, DSelectKGateConfig};
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
 pub use hash::{HashGate, HashGateConfig};

@@ -1,8 +1,12 @@
 //! Losses.
 
+mod weighted;
+
 use burn::tensor::{Int, Tensor};
 
 use crate::op;
+
+pub use weighted::{weighted_bce_with_logits, weighted_cross_entropy};
 
 /// Negative log-likelihood of the right class, for each row.
 ///
