@@ -81,8 +81,9 @@ pub enum GateKind {
     Uniform,
 }
 
-/// Width of the smooth step of the gates that have one.
-const STEP_WIDTH: f64 = 0.1;
+/// Factor of the entropy of the gates that have one: of the range of COMET's own settings a value
+/// that leaves them time to find experts before the paths harden.
+const ENTROPY: f64 = 0.01;
 
 /// When a gate does what, counted from its own first step.
 #[derive(Debug, Clone)]
@@ -223,7 +224,7 @@ impl GateKind {
                 NoisyTopKGateConfig::new(d, experts).with_k(k).init(device, rng)?.into()
             }
             Self::Comet { search } => {
-                let gate = CometGateConfig::new(d, experts).with_gamma(STEP_WIDTH);
+                let gate = CometGateConfig::new(d, experts).with_lambda(ENTROPY);
                 let router = Router::from(gate.init(device, rng)?);
                 if !search {
                     return Ok(router);
@@ -232,7 +233,7 @@ impl GateKind {
                 router.with_search(search.init(device, rng)?)
             }
             Self::DSelectK => {
-                let gate = DSelectKGateConfig::new(d, experts).with_gamma(STEP_WIDTH);
+                let gate = DSelectKGateConfig::new(d, experts).with_lambda(ENTROPY);
                 gate.init(device, rng)?.into()
             }
             Self::Uniform => Router::uniform(experts),

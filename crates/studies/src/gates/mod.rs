@@ -35,9 +35,6 @@ const GATES: [(&str, GateKind); 12] = [
     ("DSelect-2", GateKind::DSelectK),
 ];
 
-/// The gates of the quick profile.
-const QUICK: [&str; 4] = ["All experts alike", "Top-2", "Switch", "COMET, k = 2"];
-
 /// All arms, those that take longest first.
 fn methods() -> Vec<Method> {
     let mut all: Vec<Method> =
@@ -60,17 +57,15 @@ fn full() -> Config {
             experts: 8,
         },
         batch: 512,
-        steps: 600,
-        tuning_steps: 200,
+        steps: 1200,
+        tuning_steps: 400,
         control_steps: 0,
         ..Config::full()
     }
 }
 
 fn quick() -> Config {
-    let mut methods = methods();
-    methods.retain(|m| QUICK.contains(&m.name));
-    Config { methods, steps: 150, grid: vec![8e-3], ..full() }
+    Config { steps: 150, grid: vec![8e-3], ..full() }
 }
 
 /// The study.

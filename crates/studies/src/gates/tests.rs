@@ -46,8 +46,3 @@ fn every_gate_trains_and_is_a_point_of_both_plots_whatever_the_threads() {
     let of = ["All experts alike", "Top-2", "Noisy top-2", "Switch", "BASE", "One dense expert"];
     assert_eq!(of.map(evaluations), [4.0, 2.0, 2.0, 1.0, 1.0, 1.0]);
 }
-
-#[test]
-fn the_quick_gates_are_among_all() {
-    assert_eq!(quick().methods.len(), QUICK.len());
-}
