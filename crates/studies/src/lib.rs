@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod aw_moe;
 pub mod evomoe;
 pub mod fast_ibp;
 pub mod optfs;

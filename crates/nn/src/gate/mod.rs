@@ -15,8 +15,10 @@
 //! | [`SwitchGate`] | largest entry of `softmax(h)` | that entry |
 //! | [`TopKGate`] | the k largest of `softmax(h)` | those, divided by their sum |
 //! | [`HashGate`] | a fixed random expert for each symbol | 1 |
+//! | [`AttentionWeightedGate`] | all experts | a learnt default, plus a sum over a sequence |
 //! | [`Routing::uniform`] | all experts | 1 / experts |
 
+mod attention_weighted;
 pub mod balance;
 mod dts;
 mod hash;
@@ -24,6 +26,7 @@ mod routing;
 mod switch;
 mod top_k;
 
+pub use attention_weighted::{AttentionWeightedGate, AttentionWeightedGateConfig, GateUnit};
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
 pub use hash::{HashGate, HashGateConfig};
 pub use routing::{Chosen, Routing};

@@ -1,8 +1,12 @@
 //! Losses.
 
+mod contrastive;
+
 use burn::tensor::{Int, Tensor};
 
 use crate::op;
+
+pub use contrastive::info_nce;
 
 /// Negative log-likelihood of the right class, for each row.
 ///
