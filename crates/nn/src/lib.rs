@@ -23,6 +23,7 @@ pub mod pool;
 pub mod quantise;
 pub mod recurrent;
 pub mod schedule;
+pub mod sequence;
 pub mod testing;
 
 pub use error::{Error, Result};

@@ -2,6 +2,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod comet;
+pub mod aw_moe;
 pub mod evomoe;
 pub mod fast_ibp;
 pub mod gates;

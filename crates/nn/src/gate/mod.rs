@@ -20,6 +20,7 @@
 //! | [`StableGate`] | largest entry of `h`, later a fixed expert for each symbol | `sigmoid(h)` |
 //! | [`CometGate`] | leaves that k soft trees have not ruled out, at most k in the end | one softmax over them |
 //! | [`DSelectKGate`] | numbers that k selectors write in binary | a mixture of the selectors |
+//! | [`AttentionWeightedGate`] | all experts | a learnt default, plus a sum over a sequence |
 //! | [`Routing::uniform`] | all experts | 1 / experts |
 //!
 //! All of these are behind one call, [`Router::forward`], with [`LocalSearch`] before any of them.
@@ -33,6 +34,7 @@
 //! What a gate adds to the loss is in its [`Routing`]; the balance losses are in [`balance`].
 
 pub mod assignment;
+mod attention_weighted;
 pub mod balance;
 mod base;
 mod comet;
@@ -53,6 +55,7 @@ pub use base::{BaseGate, BaseGateConfig};
 pub use comet::{CometGate, CometGateConfig};
 pub use deferral::{DeferralGate, DeferralGateConfig, deferral_threshold};
 pub use dselect_k::{DSelectKGate, DSelectKGateConfig};
+pub use attention_weighted::{AttentionWeightedGate, AttentionWeightedGateConfig, GateUnit};
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
 pub use hash::{HashGate, HashGateConfig};
 pub use local_search::{LocalSearch, LocalSearchConfig};
