@@ -4,6 +4,7 @@
 pub mod evomoe;
 pub mod fast_ibp;
 pub mod optfs;
+pub mod phatgoose;
 
 use pressrun_lab::{Entry, Error, Library, Manifest, Record, Result, Source, Study};
 

@@ -14,18 +14,22 @@
 //! | [`DtsGate`] | `softmax((h + G) / T) > 0.001`, later its largest entry | the same softmax |
 //! | [`SwitchGate`] | largest entry of `softmax(h)` | that entry |
 //! | [`TopKGate`] | the k largest of `softmax(h)` | those, divided by their sum |
+//! | [`KeyGate`] | the k largest of `softmax(n(x) n(v)^T / sqrt(d))` | those, divided by their sum |
 //! | [`HashGate`] | a fixed random expert for each symbol | 1 |
 //! | [`Routing::uniform`] | all experts | 1 / experts |
 
 pub mod balance;
 mod dts;
 mod hash;
+mod key;
 mod routing;
+pub mod statistics;
 mod switch;
 mod top_k;
 
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
 pub use hash::{HashGate, HashGateConfig};
+pub use key::{KeyGate, KeyGateConfig, standardise};
 pub use routing::{Chosen, Routing};
 pub use switch::{SwitchGate, SwitchGateConfig};
 pub use top_k::{TopKGate, TopKGateConfig, top_k};
