@@ -14,6 +14,7 @@ pub mod gate;
 pub mod init;
 pub mod kan;
 pub mod linear;
+pub mod lora;
 pub mod loss;
 pub mod mlp;
 pub mod norm;

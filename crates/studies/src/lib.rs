@@ -9,6 +9,7 @@ pub mod gates;
 pub mod moe_customization;
 pub mod optfs;
 mod pictures;
+pub mod phatgoose;
 
 use pressrun_lab::{Entry, Error, Library, Manifest, Record, Result, Source, Study};
 

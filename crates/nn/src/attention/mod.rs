@@ -8,6 +8,41 @@ use crate::init::Init;
 use crate::linear::{Linear, LinearConfig};
 use crate::{Error, Result, op};
 
+/// Attention of queries that were made elsewhere, divided among `heads`.
+///
+/// ```text
+/// y = concat(softmax(Q K^T / sqrt(d_head)) V)
+/// ```
+///
+/// # Shapes
+/// - `q`: `[batch, queries, width]`; `k`, `v`: `[batch, keys, width]`
+/// - output: `[batch, queries, width]`
+///
+/// # Source
+/// Vaswani et al., arXiv:1706.03762.
+///
+/// # Panics
+/// If the shapes do not fit together or the heads do not divide the width.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Tensor;
+/// use pressrun_nn::{attention::attend, device};
+///
+/// let x = Tensor::<3>::ones([2, 5, 8], &device::named("flex")?);
+/// let y = attend(4, x.clone(), x.clone(), x);
+/// assert!((y.mean().into_scalar::<f32>() - 1.0).abs() < 1e-6);
+/// # Ok::<(), pressrun_nn::Error>(())
+/// ```
+pub fn attend(heads: usize, q: Tensor<3>, k: Tensor<3>, v: Tensor<3>) -> Tensor<3> {
+    let ([batch, queries, width], dims) = (q.dims(), k.dims());
+    let fits = dims == v.dims() && dims[0] == batch && dims[2] == width;
+    let divides = heads > 0 && width.is_multiple_of(heads);
+    let shapes = ([batch, queries, width], dims, v.dims());
+    assert!(fits && divides, "attend: {heads} heads, q, k and v of {shapes:?}");
+    op::attention(op::Attention { heads, causal: false }, q, k, v)
+}
+
 /// Makes a [`CausalSelfAttention`].
 #[derive(Debug, Clone)]
 pub struct CausalSelfAttentionConfig {
@@ -300,6 +335,31 @@ mod tests {
         testing::check_module(&packed, |m: &SelfAttention| {
             (m.forward_residual(x.clone(), x.clone()) * weigh.clone()).sum()
         });
+    }
+
+    /// Separate queries, keys and values against those of one map; only the values' rows count.
+    #[test]
+    fn what_was_made_elsewhere_is_attended_to_alike() {
+        let device = device::named("flex").unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let packed = SelfAttentionConfig::new(8, 2).init(&device, &mut rng).unwrap();
+        let x = wave([2, 5, 8], &device);
+        let qkv = packed.qkv.forward(x.clone());
+        let part = |i: usize| qkv.clone().slice([0..2, 0..5, 8 * i..8 * i + 8]);
+        let y = packed.out.forward(attend(2, part(0), part(1), part(2)));
+        assert!((y - packed.forward(x.clone())).abs().max().into_scalar::<f32>() < 1e-5);
+        let (k, v) = (wave([1, 3, 4], &device), wave([1, 3, 4], &device) * 0.5);
+        let values: Vec<f32> = wave([1, 2, 4], &device).try_into_vec_as().unwrap();
+        testing::check_input(&device, [1, 2, 4], &values, |q| {
+            attend(2, q, k.clone(), v.clone()).square().sum()
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "attend: 3 heads, q, k and v of ([2, 5, 8], [2, 5, 8], [2, 5, 8])")]
+    fn heads_that_do_not_divide_the_width_panic() {
+        let x = wave([2, 5, 8], &device::named("flex").unwrap());
+        attend(3, x.clone(), x.clone(), x);
     }
 
     #[test]

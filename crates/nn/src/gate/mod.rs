@@ -15,6 +15,7 @@
 //! | [`SwitchGate`] | largest entry of `softmax(h)` | that entry |
 //! | [`TopKGate`] | the k largest of `softmax(h)` | those, divided by their sum |
 //! | [`NoisyTopKGate`] | the k largest of `h` and learned noise | their softmax |
+//! | [`KeyGate`] | the k largest of `softmax(n(x) n(v)^T / sqrt(d))` | those, divided by their sum |
 //! | [`HashGate`] | a fixed random expert for each symbol | 1 |
 //! | [`BaseGate`] | the balanced assignment of largest `h` | `sigmoid(h)` |
 //! | [`StableGate`] | largest entry of `h`, later a fixed expert for each symbol | `sigmoid(h)` |
@@ -48,6 +49,9 @@ mod path;
 mod router;
 mod routing;
 mod stable;
+mod key;
+mod routing;
+pub mod statistics;
 mod switch;
 mod top_k;
 
@@ -62,6 +66,7 @@ pub use local_search::{LocalSearch, LocalSearchConfig};
 pub use noisy_top_k::{NoisyTopKGate, NoisyTopKGateConfig};
 pub use path::smooth_step;
 pub use router::{Gate, Pass, Router, Tokens};
+pub use key::{KeyGate, KeyGateConfig, standardise};
 pub use routing::{Chosen, Routing};
 pub use stable::{StableGate, StableGateConfig};
 pub use switch::{SwitchGate, SwitchGateConfig};
