@@ -3,6 +3,7 @@
 
 pub mod evomoe;
 pub mod fast_ibp;
+pub mod jei_dnn;
 pub mod optfs;
 
 use pressrun_lab::{Entry, Error, Library, Manifest, Record, Result, Source, Study};

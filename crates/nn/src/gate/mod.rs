@@ -16,15 +16,22 @@
 //! | [`TopKGate`] | the k largest of `softmax(h)` | those, divided by their sum |
 //! | [`HashGate`] | a fixed random expert for each symbol | 1 |
 //! | [`Routing::uniform`] | all experts | 1 / experts |
+//! | [`ExitGate`] | the first exit of a network whose gate is open | 1 |
+//! | [`ThresholdExit`] | the first exit whose classifier is confident enough | 1 |
 
 pub mod balance;
 mod dts;
+mod exit;
 mod hash;
 mod routing;
 mod switch;
 mod top_k;
 
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
+pub use exit::{
+    ExitGate, ExitGateConfig, FEATURES, ThresholdExit, exit_distribution, exit_targets,
+    optimal_exit, uncertainty_features,
+};
 pub use hash::{HashGate, HashGateConfig};
 pub use routing::{Chosen, Routing};
 pub use switch::{SwitchGate, SwitchGateConfig};
