@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batches;
+pub mod calibration;
 pub mod card;
 pub mod ctr;
 mod digits;

@@ -7,6 +7,7 @@ pub mod evomoe;
 pub mod fast_ibp;
 pub mod gates;
 pub mod moe_customization;
+pub mod jei_dnn;
 pub mod optfs;
 mod pictures;
 pub mod phatgoose;

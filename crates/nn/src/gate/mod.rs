@@ -33,6 +33,8 @@
 //! | [`DeferralGate`] | a general or a special expert | the second where `sigmoid(MLP(x)) > theta`, else the first | 1 |
 //!
 //! What a gate adds to the loss is in its [`Routing`]; the balance losses are in [`balance`].
+//! | [`ExitGate`] | the first exit of a network whose gate is open | 1 |
+//! | [`ThresholdExit`] | the first exit whose classifier is confident enough | 1 |
 
 pub mod assignment;
 mod attention_weighted;
@@ -42,6 +44,7 @@ mod comet;
 mod deferral;
 mod dselect_k;
 mod dts;
+mod exit;
 mod hash;
 mod local_search;
 mod noisy_top_k;
@@ -61,6 +64,10 @@ pub use deferral::{DeferralGate, DeferralGateConfig, deferral_threshold};
 pub use dselect_k::{DSelectKGate, DSelectKGateConfig};
 pub use attention_weighted::{AttentionWeightedGate, AttentionWeightedGateConfig, GateUnit};
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
+pub use exit::{
+    ExitGate, ExitGateConfig, FEATURES, ThresholdExit, exit_distribution, exit_targets,
+    optimal_exit, uncertainty_features,
+};
 pub use hash::{HashGate, HashGateConfig};
 pub use local_search::{LocalSearch, LocalSearchConfig};
 pub use noisy_top_k::{NoisyTopKGate, NoisyTopKGateConfig};

@@ -30,7 +30,7 @@ pub(crate) use gather::{gather, scatter_add};
 pub(crate) use kan::{Basis, kan, rational};
 pub(crate) use linear::linear;
 pub(crate) use norm::{group_norm, layer_norm, rms_norm};
-pub(crate) use optim::{Moments, adam, sum_of_squares};
+pub(crate) use optim::{Moments, Velocity, adam, sgd, sum_of_squares};
 pub(crate) use pool::{avg_pool, max_pool};
 pub(crate) use quantise::{Quantiser, quantise};
 pub(crate) use recurrent::{Cell, RecurrentWeights, recurrent, recurrent_last};

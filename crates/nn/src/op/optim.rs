@@ -1,7 +1,7 @@
 //! Steps of optimisers on tensors.
 
 use burn::tensor::Tensor;
-use pressrun_kernels::optim::{self, AdamStep};
+use pressrun_kernels::optim::{self, AdamStep, SgdStep};
 
 use super::fused::{self, Array};
 
@@ -66,6 +66,62 @@ fn plain<const D: usize>(
     (w.reshape(dims), Moments::Device(Box::new([m, v])))
 }
 
+/// The last movement of a parameter.
+#[derive(Debug, Clone)]
+pub(crate) enum Velocity {
+    /// On the host, beside the kernels.
+    Host(Vec<f32>),
+    /// Flat, on another device.
+    Device(Box<Tensor<1>>),
+}
+
+/// One step of gradient descent on tensors without gradient; a movement begins at 0. Without
+/// momentum nothing is kept.
+pub(crate) fn sgd<const D: usize>(
+    step: SgdStep,
+    value: Tensor<D>,
+    grad: Tensor<D>,
+    velocity: Option<Velocity>,
+) -> (Tensor<D>, Option<Velocity>) {
+    let momentum = step.momentum != 0.0;
+    if let (Some(Velocity::Host(_)) | None, Some(g)) = (&velocity, fused::host(grad.clone())) {
+        let mut kept = match velocity {
+            Some(Velocity::Host(kept)) => kept,
+            _ => vec![0.0; if momentum { g.values().len() } else { 0 }],
+        };
+        match fused::change(value, |w| optim::sgd(step, w, &mut kept, g.values())) {
+            Ok(value) => return (value, momentum.then_some(Velocity::Host(kept))),
+            Err(value) => return plain_sgd(step, value, grad, None),
+        }
+    }
+    plain_sgd(step, value, grad, velocity)
+}
+
+/// The definition in tensor operations.
+fn plain_sgd<const D: usize>(
+    step: SgdStep,
+    value: Tensor<D>,
+    grad: Tensor<D>,
+    velocity: Option<Velocity>,
+) -> (Tensor<D>, Option<Velocity>) {
+    let (dims, device) = (value.dims(), value.device());
+    let len: usize = dims.iter().product();
+    let (w, g) = (value.reshape([len]), grad.reshape([len]));
+    let SgdStep { lr, momentum, nesterov, l2, scale } = step;
+    let g = g * scale + w.clone() * l2;
+    if momentum == 0.0 {
+        return ((w - g * lr).reshape(dims), None);
+    }
+    let m = match velocity {
+        Some(Velocity::Device(kept)) => *kept,
+        Some(Velocity::Host(kept)) => Tensor::from_floats(kept.as_slice(), &device),
+        None => w.zeros_like(),
+    };
+    let m = m * momentum + g.clone();
+    let by = if nesterov { g + m.clone() * momentum } else { m.clone() };
+    ((w - by * lr).reshape(dims), Some(Velocity::Device(Box::new(m))))
+}
+
 /// The sum of the squares of a tensor without gradient.
 pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
     match fused::host(tensor.clone()) {
@@ -106,6 +162,26 @@ mod tests {
             (b, kept_b) = (value, Some(moments));
         }
         assert!((a - b).abs().max().into_scalar::<f32>() < 2e-6);
+    }
+
+    #[test]
+    fn descent_by_the_kernel_equals_the_plain_form() {
+        let device = device::named("flex").unwrap().inner();
+        let wave = |seed: f32| {
+            let values: Vec<f32> = (0..35).map(|i| (i as f32 * 0.7 + seed).sin()).collect();
+            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([5, 7])
+        };
+        for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+            let step = SgdStep { lr: 0.05, momentum, nesterov, l2: 0.1, scale: 0.5 };
+            let (mut a, mut b) = (wave(0.0), wave(0.0));
+            let (mut kept_a, mut kept_b) = (None, None);
+            for t in 1..=3 {
+                (a, kept_a) = sgd(step, a, wave(t as f32), kept_a);
+                (b, kept_b) = plain_sgd(step, b, wave(t as f32), kept_b);
+                assert_eq!(matches!(kept_a, Some(Velocity::Host(_))), momentum != 0.0);
+            }
+            assert!((a - b).abs().max().into_scalar::<f32>() < 2e-6);
+        }
     }
 
     #[test]

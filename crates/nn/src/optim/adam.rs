@@ -232,7 +232,7 @@ pub fn grad_norm<M: Module>(module: &M, grads: &GradientsParams) -> f64 {
 }
 
 /// The factor of all gradients of a module that makes their norm at most `norm`.
-fn clip_scale<M: Module>(module: &M, grads: &GradientsParams, norm: f64) -> f64 {
+pub(super) fn clip_scale<M: Module>(module: &M, grads: &GradientsParams, norm: f64) -> f64 {
     // The small term is that of `torch.nn.utils.clip_grad_norm_`.
     (norm / (grad_norm(module, grads) + 1e-6)).min(1.0)
 }
