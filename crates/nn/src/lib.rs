@@ -15,6 +15,7 @@ pub mod init;
 pub mod kan;
 pub mod linear;
 pub mod loss;
+pub mod mixture;
 pub mod mlp;
 pub mod norm;
 mod op;
