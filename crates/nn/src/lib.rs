@@ -16,6 +16,7 @@ pub mod kan;
 pub mod linear;
 pub mod lora;
 pub mod loss;
+pub mod mixture;
 pub mod mlp;
 pub mod norm;
 mod op;
