@@ -1,16 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod comet;
 pub mod aw_moe;
+pub mod comet;
 pub mod evomoe;
 pub mod fast_ibp;
 pub mod gates;
-pub mod moe_customization;
 pub mod jei_dnn;
+pub mod moe_customization;
 pub mod optfs;
-mod pictures;
 pub mod phatgoose;
+mod pictures;
+pub mod topk_gaussian_moe;
 
 use pressrun_lab::{Entry, Error, Library, Manifest, Record, Result, Source, Study};
 

@@ -168,7 +168,7 @@ impl AttentionWeightedGate {
         };
         let weights = self.default.val() + sum;
         let chosen = Chosen::all(rows, weights.dims()[1]);
-        Routing { weights, chosen, balance: None }
+        Routing::new(weights, chosen)
     }
 }
 

@@ -342,7 +342,7 @@ impl ThresholdExit {
 /// One exit for each row, with weight 1.
 fn one_exit(exit_of: &[usize], exits: usize, device: &Device) -> Routing {
     let chosen = Chosen::one_hot(exit_of, exits);
-    Routing { weights: chosen.tensor(device), chosen, balance: None }
+    Routing::new(chosen.tensor(device), chosen)
 }
 
 fn host(values: &Tensor<2>) -> Vec<f32> {

@@ -104,7 +104,7 @@ impl KeyGate {
         let chosen = Chosen::top(&p, self.k);
         let kept = p.clone() * chosen.tensor(&p.device());
         let weights = kept.clone() / (kept.sum_dim(1) + SUM_EPS);
-        Routing { weights, chosen, balance: None }
+        Routing::new(weights, chosen)
     }
 }
 

@@ -21,7 +21,6 @@
 //! | [`StableGate`] | largest entry of `h`, later a fixed expert for each symbol | `sigmoid(h)` |
 //! | [`CometGate`] | leaves that k soft trees have not ruled out, at most k in the end | one softmax over them |
 //! | [`DSelectKGate`] | numbers that k selectors write in binary | a mixture of the selectors |
-//! | [`AttentionWeightedGate`] | all experts | a learnt default, plus a sum over a sequence |
 //! | [`Routing::uniform`] | all experts | 1 / experts |
 //!
 //! All of these are behind one call, [`Router::forward`], with [`LocalSearch`] before any of them.
@@ -32,9 +31,13 @@
 //! |---|---|---|---|
 //! | [`DeferralGate`] | a general or a special expert | the second where `sigmoid(MLP(x)) > theta`, else the first | 1 |
 //!
-//! What a gate adds to the loss is in its [`Routing`]; the balance losses are in [`balance`].
-//! | [`ExitGate`] | the first exit of a network whose gate is open | 1 |
-//! | [`ThresholdExit`] | the first exit whose classifier is confident enough | 1 |
+//! | [`ExitGate`] | after which block to stop | the first exit whose gate is open | 1 |
+//! | [`ThresholdExit`] | the same | the first exit whose classifier is confident enough | 1 |
+//! | [`AttentionWeightedGate`] | experts of a user, by a sequence | all experts | a default and a sum over the sequence, of any sign |
+//!
+//! What a gate adds to the loss is in its [`Routing`]; the balance losses are in [`balance`], what
+//! can be said of a routing afterwards in [`statistics`]. Gates of Gaussian mixtures, whose rates of
+//! convergence are studied, are in [`mixture`](crate::mixture).
 
 pub mod assignment;
 mod attention_weighted;
@@ -46,34 +49,33 @@ mod dselect_k;
 mod dts;
 mod exit;
 mod hash;
+mod key;
 mod local_search;
 mod noisy_top_k;
 mod path;
 mod router;
 mod routing;
 mod stable;
-mod key;
-mod routing;
 pub mod statistics;
 mod switch;
 mod top_k;
 
+pub use attention_weighted::{AttentionWeightedGate, AttentionWeightedGateConfig, GateUnit};
 pub use base::{BaseGate, BaseGateConfig};
 pub use comet::{CometGate, CometGateConfig};
 pub use deferral::{DeferralGate, DeferralGateConfig, deferral_threshold};
 pub use dselect_k::{DSelectKGate, DSelectKGateConfig};
-pub use attention_weighted::{AttentionWeightedGate, AttentionWeightedGateConfig, GateUnit};
 pub use dts::{DtsGate, DtsGateConfig, GateWeights, gumbel_noise};
 pub use exit::{
     ExitGate, ExitGateConfig, FEATURES, ThresholdExit, exit_distribution, exit_targets,
     optimal_exit, uncertainty_features,
 };
 pub use hash::{HashGate, HashGateConfig};
+pub use key::{KeyGate, KeyGateConfig, standardise};
 pub use local_search::{LocalSearch, LocalSearchConfig};
 pub use noisy_top_k::{NoisyTopKGate, NoisyTopKGateConfig};
 pub use path::smooth_step;
 pub use router::{Gate, Pass, Router, Tokens};
-pub use key::{KeyGate, KeyGateConfig, standardise};
 pub use routing::{Chosen, Routing};
 pub use stable::{StableGate, StableGateConfig};
 pub use switch::{SwitchGate, SwitchGateConfig};

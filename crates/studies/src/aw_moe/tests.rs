@@ -168,7 +168,7 @@ fn the_score_is_the_sum_over_experts() {
     let device = device::named("flex").unwrap();
     let g = Tensor::<2>::from_floats([[0.5, -2.0]], &device);
     let s = Tensor::<2>::from_floats([[2.0, 0.25]], &device);
-    let logit = super::model::mixed(g, s);
+    let logit = model::mixed(g, s);
     assert_eq!(logit.clone().into_scalar::<f32>(), 0.5);
     let y = burn::tensor::activation::sigmoid(logit).into_scalar::<f32>();
     assert!((y - 0.622_459).abs() < 1e-6);
@@ -250,9 +250,9 @@ fn the_contrastive_loss_leaves_the_experts_alone() {
     let market = &task.market;
     let (_, contrastive) = losses(&task, &config, &ranker, &batch, &mut rng);
     let grads = contrastive.unwrap().backward();
-    let super::model::Head::Mixture(mixture) = &ranker.head else { panic!("experts") };
+    let model::Head::Mixture(mixture) = &ranker.head else { panic!("experts") };
     assert!(mixture.experts.first.weight.val().grad(&grads).is_none());
-    let super::model::Gate::Sequence(gate) = &mixture.gate else { panic!("a gate") };
+    let model::Gate::Sequence(gate) = &mixture.gate else { panic!("a gate") };
     assert!(gate.default.val().grad(&grads).is_some());
     let unit = gate.activation_unit.as_ref().unwrap();
     assert!(unit.mlp.layers[0].weight.val().grad(&grads).is_some());

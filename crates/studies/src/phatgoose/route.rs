@@ -125,7 +125,7 @@ impl Maps for Mixture<'_> {
             let owner = nearest.into_iter().flat_map(|at| [at as usize / stored; PATCHES]);
             let chosen = Chosen::one_hot(&owner.collect::<Vec<_>>(), experts);
             let weights = chosen.tensor(&x.device());
-            self.whole = Some(Routing { weights, chosen, balance: None });
+            self.whole = Some(Routing::new(weights, chosen));
         }
     }
 
@@ -153,7 +153,7 @@ fn for_all_patches(routing: &Routing) -> Routing {
     let rows = (0..images * PATCHES)
         .flat_map(|token| (0..experts).map(move |e| routing.chosen.get(token / PATCHES, e)));
     let chosen = Chosen::new(rows.collect(), experts);
-    Routing { weights: weights.reshape([images * PATCHES, experts]), chosen, balance: None }
+    Routing::new(weights.reshape([images * PATCHES, experts]), chosen)
 }
 
 /// The maps of an encoder with the mean of all experts added.
