@@ -11,6 +11,7 @@ pub mod moe_customization;
 pub mod optfs;
 pub mod phatgoose;
 mod pictures;
+pub mod softmax_temperature_moe;
 pub mod topk_gaussian_moe;
 
 use pressrun_lab::{Entry, Error, Library, Manifest, Record, Result, Source, Study};

@@ -144,8 +144,8 @@ mod tests {
         let (weight, bias) = (bank.first.weight.val(), bank.first.bias.as_ref().unwrap().val());
         let h = bank.first.sizes().1 / bank.experts;
         let linear = |weight: Tensor<2>, bias: Tensor<1>| Linear {
-            weight: Param::from_tensor(weight),
-            bias: Some(Param::from_tensor(bias)),
+            weight: Param::from_tensor(weight.detach()),
+            bias: Some(Param::from_tensor(bias.detach())),
         };
         let columns = k * h..(k + 1) * h;
         let mut layers = vec![linear(weight.slice([0..3, columns.clone()]), bias.slice([columns]))];

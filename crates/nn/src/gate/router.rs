@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 use rand::Rng;
 
 use super::{
-    BaseGate, CometGate, DSelectKGate, DtsGate, HashGate, LocalSearch, NoisyTopKGate, Routing,
-    StableGate, SwitchGate, TopKGate,
+    BaseGate, CometGate, DSelectKGate, DtsGate, HashGate, KeyGate, LocalSearch, NoisyTopKGate,
+    Routing, StableGate, SwitchGate, TopKGate,
 };
 
 /// What a gate may look at.
@@ -84,6 +84,8 @@ pub enum Gate {
     Comet(CometGate),
     /// At most k, by binary codes.
     DSelectK(DSelectKGate),
+    /// The k whose keys, learned elsewhere, agree best.
+    Key(KeyGate),
 }
 
 macro_rules! gates {
@@ -112,6 +114,7 @@ gates! {
     Dts DtsGate,
     Comet CometGate,
     DSelectK DSelectKGate,
+    Key KeyGate,
 }
 
 impl Gate {
@@ -141,6 +144,7 @@ impl Gate {
             (Self::Dts(gate), Pass::Infer { .. }) => gate.forward(x, step),
             (Self::Comet(gate), _) => gate.forward(x),
             (Self::DSelectK(gate), _) => gate.forward(x),
+            (Self::Key(gate), _) => gate.forward(x),
         }
     }
 }
@@ -237,6 +241,13 @@ mod tests {
             ("DTS", DtsGateConfig::new(D, E, cooling, 20).init(device, rng).unwrap().into()),
             ("COMET", CometGateConfig::new(D, E).init(device, rng).unwrap().into()),
             ("DSelect-2", DSelectKGateConfig::new(D, E).init(device, rng).unwrap().into()),
+            (
+                "keys",
+                KeyGateConfig::new(2)
+                    .init(Tensor::eye(D, device).repeat_dim(0, 2).slice([0..E, 0..D]))
+                    .unwrap()
+                    .into(),
+            ),
         ]
     }
 
@@ -295,7 +306,7 @@ mod tests {
             let active = router.forward(tokens, Pass::Infer { step: 30 }).chosen.active();
             let allowed = match name {
                 "uniform" | "COMET" | "DSelect-2" => E,
-                "top 2" | "noisy top 2" => 2,
+                "top 2" | "noisy top 2" | "keys" => 2,
                 _ => 1,
             };
             assert!(active.iter().all(|n| *n <= allowed), "{name}: {active:?}");
