@@ -90,7 +90,6 @@ impl AttentionWeightedGateConfig {
 
 /// Where the vectors `a_j` of an [`AttentionWeightedGate`] come from.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one per gate, and modules cannot be boxed")]
 pub enum GateUnit {
     /// A network of behaviour and key.
     Own(Mlp),
@@ -218,7 +217,7 @@ mod tests {
         // 0.5 h[0] - 0.5 h[1]; both ignore the key.
         let copy = [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]];
         let copy = Tensor::from_floats(copy, &device);
-        let mut weigh = vec![0.0f32; 8];
+        let mut weigh = [0.0f32; 8];
         (weigh[0], weigh[1]) = (0.5, -0.5);
         let weigh = Tensor::<1>::from_floats(&weigh[..], &device).reshape([8, 1]);
         let activation = Activation::Identity;

@@ -175,7 +175,7 @@ mod tests {
         search.log_weights = Param::from_tensor(matrix);
     }
 
-    /// Rows e_3, e_1, e_4, e_2: the first expert's weight goes to the third place, and so on.
+    /// The first weight goes to the third place, the second to the first, and so on.
     #[test]
     fn a_permutation_by_hand() {
         let (mut search, device, _) = search(4);

@@ -62,7 +62,6 @@ impl Pass<'_> {
 
 /// A gate that decides about tokens one by one.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one per model, and modules cannot be boxed")]
 pub enum Gate {
     /// All of this many experts, always.
     Uniform(usize),

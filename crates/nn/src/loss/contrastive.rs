@@ -55,7 +55,7 @@ pub fn info_nce(
     let (a, p) = (unit(anchor), unit(positive));
     let own = (a.clone() * p).sum_dim(1);
     let all = a.clone().matmul(a.transpose());
-    let never = |at: usize| if exclude[at] || at % (rows + 1) == 0 { NEVER } else { 0.0 };
+    let never = |at: usize| if exclude[at] || at.is_multiple_of(rows + 1) { NEVER } else { 0.0 };
     let never: Vec<f32> = (0..rows * rows).map(never).collect();
     let never = Tensor::<2>::from_data(TensorData::new(never, [rows, rows]), &device);
     let logits = Tensor::cat(vec![own / temperature, all / temperature + never], 1);

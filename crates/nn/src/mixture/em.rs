@@ -289,8 +289,8 @@ impl Moments {
         let q = d + 1;
         for a in 0..d {
             let weighted = r * x[a];
-            for b in 0..=a {
-                self.gram[a * q + b] += weighted * x[b];
+            for (b, x) in x[..=a].iter().enumerate() {
+                self.gram[a * q + b] += weighted * x;
             }
             self.gram[d * q + a] += weighted;
             self.cross[a] += weighted * y;

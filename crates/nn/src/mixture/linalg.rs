@@ -171,11 +171,11 @@ mod tests {
         {
             assert!((value - expected).abs() < 1e-14);
         }
-        for at in 0..9 {
+        for (at, entry) in CHAIN.iter().enumerate() {
             let back: f64 = (0..3)
                 .map(|i| eig.values[i] * eig.vectors[i][at / 3] * eig.vectors[i][at % 3])
                 .sum();
-            assert!((back - CHAIN[at]).abs() < 1e-14);
+            assert!((back - entry).abs() < 1e-14);
         }
     }
 

@@ -196,7 +196,10 @@ fn a_split_expert_needs_as_many_selected_as_there_are_atoms_in_its_region() {
     // Expert 0 is selected on one side only: on the other a third, wrong one is let in.
     for (eps, three) in [(0.3, 0.0995), (0.1, 0.0725), (0.03, 0.0689), (0.01, 0.0686)] {
         let (h2, h3) = (distance(0, eps, 2), distance(0, eps, 3));
-        assert!((0.1065..0.1085).contains(&h2) && (h3 / three - 1.0).abs() < 5e-3, "{eps}: {h2} {h3}");
+        assert!(
+            (0.1065..0.1085).contains(&h2) && (h3 / three - 1.0).abs() < 5e-3,
+            "{eps}: {h2} {h3}"
+        );
     }
     let points: Vec<f64> = xs.iter().collect();
     let regions = truth.gate.regions(&points);

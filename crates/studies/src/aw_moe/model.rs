@@ -68,7 +68,6 @@ pub struct Tower {
 
 /// What decides about the experts.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one per training, and modules cannot be boxed")]
 pub enum Gate {
     /// Behaviours under the query.
     Sequence(AttentionWeightedGate),

@@ -90,6 +90,7 @@ pub struct Data {
 
 /// A batch as tensors.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and never in a list")]
 pub enum Batch {
     /// Users, items and the features of both.
     Pairs(Tensor<1, Int>, Tensor<1, Int>, Tensor<2>),

@@ -86,7 +86,6 @@ impl Model {
     ///
     /// # Errors
     /// If a size or a setting makes no layer.
-    #[expect(clippy::too_many_arguments, reason = "one call, and all of them differ in kind")]
     pub fn new(
         data: &Data,
         source: Source,

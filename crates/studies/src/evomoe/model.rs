@@ -109,6 +109,7 @@ pub struct Sparse {
 
 /// The last feed-forward layer.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one per model, and modules cannot be boxed")]
 pub enum Ffn {
     /// One network for every token.
     Dense(Mlp),
