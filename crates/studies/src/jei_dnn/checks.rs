@@ -23,6 +23,8 @@ pub fn fill(results: &Results, judge: &mut Judge<'_>, setting: &str) -> Result<(
         }
         checks.compare(claim, "same-updates", LONG, metric)?;
     }
+    checks.own("C2", "own-costs", "own/ece")?;
+    checks.own("C2", "own-costs-same-updates", "own-long/ece")?;
     checks.limit("C3", "coverage", JEI, "matched/coverage")?;
     checks.limit("C3", "coverage-thresholds", THRESHOLDS, "matched/coverage")?;
     // C4: the area under the curve.
@@ -61,6 +63,14 @@ impl Checks<'_, '_> {
         match self.differences(other, metric) {
             Some(stat) => self.against_0(claim, check, &format!("{JEI} less {other}"), stat),
             None => Ok(()),
+        }
+    }
+
+    /// Differences that the run has taken itself, seed by seed.
+    fn own(&mut self, claim: &str, check: &str, metric: &str) -> Result<()> {
+        match self.results.stat(self.setting, JEI, metric) {
+            Ok(stat) => self.against_0(claim, check, &format!("{JEI} less thresholds"), stat),
+            Err(_) => Ok(()),
         }
     }
 

@@ -265,6 +265,14 @@ impl Study for JeiDnn {
             m("matched/size-0.01", "", Lower, "as size, alpha 0.01"),
             m("matched/coverage-0.01", "", Neither, "coverage of those"),
         ]);
+        for (baseline, group) in plan::OWN_COSTS {
+            for measure in plan::OWN_MEASURES {
+                let better = if measure == "accuracy" { Higher } else { Lower };
+                let name = format!("{baseline}, at the costs of the method's own points");
+                let meaning = format!("{measure} less that of {name}");
+                metrics.push(m(&format!("{group}/{measure}"), "", better, &meaning));
+            }
+        }
         metrics
     }
 

@@ -7,7 +7,13 @@ use pressrun_nn::gate::{ThresholdExit, optimal_exit};
 use super::frozen::{self, Frozen, Part};
 use super::measure::{Curve, MEASURES, Outputs, Point, exits_of, position, spearman};
 use super::train::{Exits, Task, Training};
-use super::{BACKBONE, COSTS, Config, JEI, Method, ORACLE, Recipe, failed};
+use super::{BACKBONE, COSTS, Config, JEI, LONG, Method, ORACLE, Recipe, THRESHOLDS, failed};
+
+/// Baselines that methods are held against at their own costs, and the group of those metrics.
+pub const OWN_COSTS: [(&str, &str); 2] = [(THRESHOLDS, "own"), (LONG, "own-long")];
+
+/// What is compared there.
+pub const OWN_MEASURES: [&str; 3] = ["accuracy", "ece", "size"];
 
 /// Name of the accuracy at a cost.
 pub fn accuracy_at(cost: f64) -> String {
@@ -224,7 +230,30 @@ pub fn curves(
         }
     }
     run.arms(jobs, report)?;
+    own_costs(run, config, outcomes);
     Ok(())
+}
+
+/// Reports each method less thresholds, at the costs of the method's own points: there it is a
+/// model, and no lot between one and an end of the curve. Thresholds have points all along.
+fn own_costs(run: &Run<'_>, config: &Config, outcomes: &[Outcome]) {
+    let same = |a: &Outcome, b: &Outcome| (a.method.name, a.seed) == (b.method.name, b.seed);
+    for (baseline, group) in OWN_COSTS {
+        let of_baseline = outcomes.iter().filter(|o| o.method.name == baseline);
+        let curves: Vec<(u64, Curve)> =
+            of_baseline.map(|o| (o.seed, curve(std::slice::from_ref(o)))).collect();
+        for own in outcomes.chunk_by(same).filter(|own| own[0].method.name != baseline) {
+            let (method, seed) = (own[0].method.name, own[0].seed);
+            let Some((_, curve)) = curves.iter().find(|(of, _)| *of == seed) else { continue };
+            let points: Vec<&Point> = own.iter().flat_map(|o| &o.points).collect();
+            for measure in OWN_MEASURES {
+                let at = position(measure);
+                let less = points.iter().map(|p| p.values[at] - curve.at(at, p.cost));
+                let mean = less.sum::<f64>() / points.len() as f64;
+                run.result(config.setting, method, &format!("{group}/{measure}"), seed, mean);
+            }
+        }
+    }
 }
 
 /// What is said about the points of a method beside its curve.

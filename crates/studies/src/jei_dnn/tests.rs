@@ -76,7 +76,9 @@ fn same_seed_same_numbers_whatever_the_threads() {
 fn thresholds_in_place_of_the_gates_fail_c1_and_c4() {
     let record = run(&tiny(&[(JEI, WARM), (DECOUPLED, WARM), (THRESHOLDS, WARM)]), 2);
     assert!(!holds(verdict(&record, "C1"), "thresholds"));
-    for (claim, check) in [("C2", "thresholds-sign"), ("C3", "thresholds-sign")] {
+    for (claim, check) in
+        [("C2", "thresholds-sign"), ("C2", "own-costs"), ("C3", "thresholds-sign")]
+    {
         assert!(!holds(verdict(&record, claim), check), "{claim}");
     }
     let c4 = verdict(&record, "C4");
