@@ -217,6 +217,33 @@ level = "reproduced"
 test = { kind = "not-lower", slack = 0.01, unit = "absolute" }
 "#;
 
+const COMPARISON: &str = r#"
+slug = "momenta"
+title = "Momenta compared"
+abstract = "Every momentum on the same valley: how near, and at what cost?"
+authors = ["Pressrun"]
+published = "2026"
+listed = "2025-09-09"
+family = "optimisers"
+
+[study]
+idea = "To the lower left is better."
+differences = ["One valley only."]
+
+[[study.setup]]
+aspect = "valley"
+paper = "many"
+ours = "one"
+
+[[plot]]
+x = "cost/steps"
+y = "test/distance"
+
+[[plot]]
+x = "no/such"
+y = "test/distance"
+"#;
+
 const CODE: &str = "//! A study's source, shown on its page.\n\nfn main() {\n    \
                     assert!(1 < 2 && 3 > 2, \"<b>&amp;</b>\");\n}\n";
 
@@ -229,7 +256,11 @@ fn entry(text: &str, study: Option<Box<dyn Study>>) -> Entry {
 
 /// The library.
 pub fn library() -> Arc<Library> {
-    Arc::new(Library::new(vec![entry(PAPER, Some(Box::new(HeavyBall))), entry(UNRUN, None)]))
+    let library =
+        || Library::new(vec![entry(PAPER, Some(Box::new(HeavyBall))), entry(UNRUN, None)]);
+    let mut comparison = entry(COMPARISON, Some(Box::new(HeavyBall)));
+    comparison.record = Some(record(&library(), Profile::Quick, "demo-comparison"));
+    Arc::new(library().with_comparisons(vec![comparison]))
 }
 
 /// The library's papers and one more, whose every field tries to break out of the page.

@@ -54,6 +54,8 @@ async fn every_link_leads_to_a_page_that_is_right() {
         "/runs/demo-full/record.json",
         "/papers/9909.00001/record.json",
         "/api/studies",
+        "/comparisons/momenta",
+        "/comparisons/momenta/record.json",
         "/record.schema.json",
         "/papers/week/2025-W37",
         "/papers/month/2025-09",
@@ -61,6 +63,25 @@ async fn every_link_leads_to_a_page_that_is_right() {
     ] {
         assert!(pages.contains_key(expected), "{expected} is not reached");
     }
+}
+
+#[tokio::test]
+async fn a_comparison_plots_one_metric_against_another_and_is_no_paper() {
+    let site = TestSite::new().await;
+    let page = site.page("/comparisons/momenta").await;
+    html::check("/comparisons/momenta", &page);
+    assert!(page.contains("test/distance against cost/steps"), "the plot that it declares");
+    assert_eq!(page.matches("id=\"plot-").count(), 3, "a figure, its title and its description");
+    assert!(
+        page.contains("pressrun run momenta --profile full") && page.contains("One valley only.")
+    );
+    let record = site.get("/comparisons/momenta/record.json").await;
+    assert_eq!(record.json()["run"], "demo-comparison");
+    assert!(site.page("/studies").await.contains("Momenta compared"));
+    assert!(!site.page("/").await.contains("Momenta compared"));
+    let missing = site.get("/comparisons/none").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert!(missing.body.contains("comparison"));
 }
 
 #[tokio::test]
