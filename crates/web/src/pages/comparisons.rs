@@ -40,10 +40,8 @@ async fn page(State(site): State<Shared>, Path(slug): Path<String>) -> Result<Ma
                 Some(record) => {
                     (section("Plots", &plots(&manifest.plots, record)))
                     (sections(record))
-                    (section("This record", &html! {
-                        (provenance::facts(record))
-                        p { a href={ (link::comparison(&slug)) "/record.json" } { "As JSON" } }
-                    }))
+                    @let json = format!("{}/record.json", link::comparison(&slug));
+                    (section("This record", &provenance::facts_at(record, &json)))
                 }
                 None => p.empty { "Nothing has been recorded yet." }
             }

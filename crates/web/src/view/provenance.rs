@@ -7,8 +7,18 @@ use pressrun_lab::{Record, Source};
 use super::{badge, date, link};
 use crate::number;
 
-/// Command, machine, software and time of a record.
+/// Command, machine, software and time of a record in this site's catalogue.
 pub(crate) fn facts(record: &Record) -> Markup {
+    let run = |id: &str| html! { a href=(link::run(id)) { (id) } };
+    described(record, &run, &format!("{}/record.json", link::run(&record.run)))
+}
+
+/// The same of a record that has no page of a run, but stands as JSON at `json`.
+pub(crate) fn facts_at(record: &Record, json: &str) -> Markup {
+    described(record, &|id| html! { (id) }, json)
+}
+
+fn described(record: &Record, run: &dyn Fn(&str) -> Markup, json: &str) -> Markup {
     let machine = &record.machine;
     html! {
         dl.facts {
@@ -33,13 +43,11 @@ pub(crate) fn facts(record: &Record) -> Markup {
             }
             @if let Some(reason) = &record.reason { dt { "Reason" } dd { (reason) } }
             @if let Some(older) = &record.supersedes {
-                dt { "Supersedes" } dd { a href=(link::run(older)) { (older) } }
+                dt { "Supersedes" } dd { (run(older)) }
             }
-            dt { "Run" } dd { a href=(link::run(&record.run)) { (record.run) } }
+            dt { "Run" } dd { (run(&record.run)) }
         }
-        p {
-            a href={ (link::run(&record.run)) "/record.json" } { "This record as JSON" }
-        }
+        p { a href=(json) { "This record as JSON" } }
     }
 }
 

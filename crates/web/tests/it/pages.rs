@@ -71,7 +71,7 @@ async fn a_comparison_plots_one_metric_against_another_and_is_no_paper() {
     let page = site.page("/comparisons/momenta").await;
     html::check("/comparisons/momenta", &page);
     assert!(page.contains("test/distance against cost/steps"), "the plot that it declares");
-    assert_eq!(page.matches("id=\"plot-").count(), 3, "a figure, its title and its description");
+    assert_eq!(page.matches("id=\"plot-").count(), 6, "two settings: figure, title, text");
     assert!(
         page.contains("pressrun run momenta --profile full") && page.contains("One valley only.")
     );
