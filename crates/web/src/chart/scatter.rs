@@ -47,7 +47,7 @@ struct Point<'a> {
 /// let rows = [row(&cost, 2.0), row(&loss, 1.5)];
 /// let palette = Palette::new(["Switch".to_owned()]);
 /// let svg = scatter("a", (&cost, &loss), "s", &rows.iter().collect::<Vec<_>>(), &palette);
-/// assert!(svg.into_string().contains("Switch at 2.0, 1.5"));
+/// assert!(svg.into_string().contains("Points: Switch at"));
 /// ```
 pub fn scatter(
     id: &str,
