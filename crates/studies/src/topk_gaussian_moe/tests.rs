@@ -58,8 +58,7 @@ fn conditions_and_orders_without_a_sample() {
     assert!(local("expert 1 split, 3 selected") > 0.05);
 }
 
-/// The method reaches the parametric rate; selected by the full logit, or with one too few of the
-/// atoms of a cell, it does not.
+/// The method reaches the parametric rate; selected by the full logit it does not.
 #[test]
 fn another_selection_fails_the_rates() {
     let record = run(&tiny(), 4, 2);
