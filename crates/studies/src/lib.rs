@@ -11,6 +11,7 @@ pub mod moe_customization;
 pub mod optfs;
 pub mod phatgoose;
 mod pictures;
+mod rates;
 pub mod softmax_temperature_moe;
 pub mod topk_gaussian_moe;
 

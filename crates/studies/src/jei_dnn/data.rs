@@ -1,8 +1,10 @@
 //! The pictures: Fashion-MNIST, and digits for the quick profile.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pressrun_data::{Fashion, Images, Sources, card, digits};
-use pressrun_lab::{DataUse, Error, Result, Run, stream};
+use pressrun_data::Images;
+use pressrun_lab::{Result, Run, stream};
+
+use crate::pictures;
 
 /// Which pictures a setting trains on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,20 +48,13 @@ impl Pictures {
         let (mut rng, seen) = (stream(seed, "data"), train + validation + calibration);
         let (rest, test, mut used) = match source {
             Source::Digits => {
-                let (rest, left) = digits().split_stratified(seen, &mut rng);
+                let (digits, used) = pictures::handwritten();
+                let (rest, left) = digits.split_stratified(seen, &mut rng);
                 let test = test.min(left.len());
                 let (test, _) = left.split_stratified(test, &mut rng);
-                let sha256 = card::card("digits").and_then(|card| card.embedded_sha256());
-                (rest, test, part_of("digits", "embedded", sha256.unwrap_or_default()))
+                (rest, test, used)
             }
-            Source::Fashion => {
-                let sources = Sources::everywhere(run.data_dir());
-                let found = Fashion::load_balanced(&sources, seen, test)
-                    .map_err(|e| Error::Data(e.to_string()))?;
-                let from = found.provenance;
-                let used = part_of(&from.card, &from.origin.to_string(), from.sha256);
-                (found.train, found.test, used)
-            }
+            Source::Fashion => pictures::fashion(run, seen, test)?,
         };
         let (train, held_out) = rest.split_stratified(train, &mut rng);
         let (validation, calibration) = held_out.split_stratified(validation, &mut rng);
@@ -73,10 +68,6 @@ impl Pictures {
         run.data(used);
         Ok(Self { train, validation, calibration, test })
     }
-}
-
-fn part_of(name: &str, origin: &str, identity: String) -> DataUse {
-    DataUse { name: name.into(), origin: origin.into(), identity, part: String::new() }
 }
 
 /// Pixels of these pictures, `[rows, pixels]`.

@@ -1,10 +1,12 @@
 //! Pictures in patches, what happens to a patch, and the tasks that are made of it.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use pressrun_data::{Fashion, Images, Sources};
-use pressrun_lab::{DataUse, Error, Result, Rng, Run, stream};
+use pressrun_data::Images;
+use pressrun_lab::{Error, Result, Rng, Run, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
+
+use crate::pictures;
 
 /// Pixels on a side of a patch.
 pub const SIDE: usize = 7;
@@ -245,22 +247,15 @@ impl Pictures {
     /// The parts, the same under every seed: the base model must not have seen the validation part.
     pub fn load(run: &Run<'_>, sizes: Sizes) -> Result<Self> {
         let Sizes { train, validation, test } = sizes;
-        let sources = Sources::everywhere(run.data_dir());
-        let found = Fashion::load_balanced(&sources, train + validation, test)
-            .map_err(|e| Error::Data(e.to_string()))?;
-        let (train, validation) = found.train.split_stratified(train, &mut stream(0, "data"));
-        let test = found.test;
-        run.data(DataUse {
-            name: found.provenance.card.clone(),
-            origin: found.provenance.origin.to_string(),
-            identity: found.provenance.sha256,
-            part: format!(
-                "{} train, {} validation, {} test, in {PATCHES} patches",
-                train.len(),
-                validation.len(),
-                test.len()
-            ),
-        });
+        let (seen, test, mut used) = pictures::fashion(run, train + validation, test)?;
+        let (train, validation) = seen.split_stratified(train, &mut stream(0, "data"));
+        used.part = format!(
+            "{} train, {} validation, {} test, in {PATCHES} patches",
+            train.len(),
+            validation.len(),
+            test.len()
+        );
+        run.data(used);
         Ok(Self { train, validation, test })
     }
 }

@@ -31,10 +31,10 @@ mod tests;
 
 use pressrun_lab::{
     Better, DataUse, Job, Judge, MetricSpec, Profile, Result, Results, Run, SeriesSpec, Study,
-    stream,
 };
-use pressrun_nn::mixture::{Activation, loglog_slope};
+use pressrun_nn::mixture::Activation;
 
+use crate::rates;
 use fit::{Errors, Task};
 
 /// Setting of the fits.
@@ -50,9 +50,6 @@ const TANH: &str = "tanh";
 const GELU: &str = "GELU";
 /// Name of the fit with an atom too many.
 const OVER: &str = "tanh, 3 atoms";
-
-/// Resamples of a bootstrap interval.
-const RESAMPLES: usize = 1000;
 
 /// Everything that is set.
 #[derive(Debug, Clone)]
@@ -136,23 +133,12 @@ const ERRORS: [(&str, &str); 4] = [
 
 impl Study for Temperature {
     fn series(&self) -> Vec<SeriesSpec> {
-        let rate = |(name, meaning): &(&str, &str)| {
-            SeriesSpec::new(&format!("rate/{name}"), "", "sample", meaning).log_log()
-        };
-        ERRORS.iter().map(rate).collect()
+        rates::series(&ERRORS)
     }
 
     fn metrics(&self) -> Vec<MetricSpec> {
         use Better::{Lower, Neither};
-        let mut metrics = Vec::new();
-        for (name, meaning) in ERRORS {
-            let m = |part: &str, meaning: &str| {
-                MetricSpec::new(&format!("slope/{name}{part}"), "", Neither, meaning)
-            };
-            metrics.push(m("", &format!("slope of ln mean error on ln n: {meaning}")));
-            metrics.push(m("_low", "lower end of its 95 % bootstrap interval over seeds"));
-            metrics.push(m("_high", "upper end of it"));
-        }
+        let mut metrics = rates::metrics(&ERRORS);
         let m = |name, better, meaning| MetricSpec::new(name, "", better, meaning);
         metrics.push(m("last/hellinger", Lower, "Hellinger distance at the largest sample"));
         metrics.push(m(
@@ -269,14 +255,10 @@ fn slopes(run: &Run<'_>, method: &str, config: &Config, smallest: usize, found: 
     let kept: Vec<usize> =
         (0..config.sizes.len()).filter(|at| config.sizes[*at] >= smallest).collect();
     let ns: Vec<f64> = kept.iter().map(|at| config.sizes[*at] as f64).collect();
-    let seed = run.seeds()[0];
     for (which, (error, _)) in ERRORS.iter().enumerate() {
         let at_size = |&at: &usize| found.iter().map(|seed| seed[at].list()[which]).collect();
         let errors: Vec<Vec<f64>> = kept.iter().map(at_size).collect();
-        let slope = loglog_slope(&ns, &errors, RESAMPLES, &mut stream(seed, error));
-        for (part, value) in [("", slope.slope), ("_low", slope.low), ("_high", slope.high)] {
-            run.result(RATES, method, &format!("slope/{error}{part}"), seed, value);
-        }
+        rates::slope(run, (RATES, method, error), &ns, &errors);
     }
     for (errors, &seed) in found.iter().zip(run.seeds()) {
         let Some(last) = errors.last() else { continue };

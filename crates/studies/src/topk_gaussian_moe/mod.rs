@@ -30,11 +30,11 @@ mod fit;
 mod tests;
 
 use pressrun_lab::{
-    Better, DataUse, Job, Judge, MetricSpec, Profile, Result, Results, Run, SeriesSpec, Stat,
-    Study, stream,
+    Better, DataUse, Job, Judge, MetricSpec, Profile, Result, Results, Run, SeriesSpec, Stat, Study,
 };
-use pressrun_nn::mixture::{Select, loglog_slope};
+use pressrun_nn::mixture::Select;
 
+use crate::rates;
 use fit::{Errors, Model};
 
 /// The right number of experts, two selected: the paper's exact-specified setting.
@@ -48,9 +48,6 @@ const FULL_LOGIT: &str = "exact, selected by the full logit";
 const RATES: &str = "maximum likelihood, X ~ U[-1, 1]";
 /// Setting of what needs no sample.
 const LOCAL: &str = "without a sample";
-
-/// Resamples of a bootstrap interval.
-const RESAMPLES: usize = 1000;
 
 /// Everything that is set.
 #[derive(Debug, Clone)]
@@ -131,10 +128,7 @@ const ERRORS: [(&str, &str); 3] = [
 
 impl Study for TopKGaussian {
     fn series(&self) -> Vec<SeriesSpec> {
-        let rate = |(name, meaning): &(&str, &str)| {
-            SeriesSpec::new(&format!("rate/{name}"), "", "sample", meaning).log_log()
-        };
-        let mut series: Vec<SeriesSpec> = ERRORS.iter().map(rate).collect();
+        let mut series = rates::series(&ERRORS);
         let meaning = "distance of the truth with an expert split in two, eps apart, to the truth";
         series.push(SeriesSpec::new("local/hellinger", "", "1 / eps", meaning).log_log());
         series
@@ -142,15 +136,7 @@ impl Study for TopKGaussian {
 
     fn metrics(&self) -> Vec<MetricSpec> {
         use Better::{Lower, Neither};
-        let mut metrics = Vec::new();
-        for (name, meaning) in ERRORS {
-            let m = |part: &str, meaning: &str| {
-                MetricSpec::new(&format!("slope/{name}{part}"), "", Neither, meaning)
-            };
-            metrics.push(m("", &format!("slope of ln mean error on ln n: {meaning}")));
-            metrics.push(m("_low", "lower end of its 95 % bootstrap interval over seeds"));
-            metrics.push(m("_high", "upper end of it"));
-        }
+        let mut metrics = rates::metrics(&ERRORS);
         let m = MetricSpec::new;
         metrics.push(m("last/hellinger", "", Lower, "Hellinger distance at the largest sample"));
         metrics.push(m("last/voronoi", "", Lower, "loss D1 at the largest sample"));
@@ -233,14 +219,10 @@ impl Study for TopKGaussian {
 /// Reports the slope of each error with its interval, and the errors at the largest size.
 fn slopes(run: &Run<'_>, method: &str, sizes: &[usize], found: &[Vec<Errors>]) {
     let ns: Vec<f64> = sizes.iter().map(|n| *n as f64).collect();
-    let seed = run.seeds()[0];
     for (at, (error, _)) in ERRORS.iter().enumerate() {
         let at_size = |size: usize| found.iter().map(|seed| seed[size].list()[at]).collect();
         let errors: Vec<Vec<f64>> = (0..sizes.len()).map(at_size).collect();
-        let slope = loglog_slope(&ns, &errors, RESAMPLES, &mut stream(seed, error));
-        for (part, value) in [("", slope.slope), ("_low", slope.low), ("_high", slope.high)] {
-            run.result(RATES, method, &format!("slope/{error}{part}"), seed, value);
-        }
+        rates::slope(run, (RATES, method, error), &ns, &errors);
     }
     for (errors, &seed) in found.iter().zip(run.seeds()) {
         let Some(last) = errors.last() else { continue };
