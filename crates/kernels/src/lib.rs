@@ -19,6 +19,7 @@ mod par;
 pub mod pool;
 pub mod quantise;
 pub mod recurrent;
+pub mod scan;
 mod simd;
 pub mod sinkhorn;
 pub mod softmax;
