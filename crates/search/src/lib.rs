@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-pub mod words;
 pub mod query;
+pub mod terms;
+pub mod words;
