@@ -5,6 +5,7 @@
 
 pub mod activation;
 pub mod attention;
+pub mod bag;
 mod buffer;
 pub mod conv;
 pub mod expert;

@@ -60,6 +60,56 @@ pub fn adam(step: AdamStep, w: &mut [f32], m: &mut [f32], v: &mut [f32], grad: &
     });
 }
 
+/// One step of [`adam`] for those rows of a table that have a gradient; the others, and their
+/// moments, stay as they are.
+///
+/// A row that is seldom used moves by the learning rate when it is, as one that is used in every
+/// step does. By [`adam`] it moves further the more seldom that is: its second moment decays all
+/// the time, and its first goes on moving it.
+///
+/// # Source
+/// `torch.optim.SparseAdam`.
+///
+/// # Panics
+/// If the lengths differ, or `width` does not divide them.
+///
+/// # Example
+/// ```
+/// use pressrun_kernels::optim::{AdamStep, adam_rows};
+///
+/// let step = AdamStep {
+///     lr: 0.1, betas: (0.9, 0.999), eps: 1e-8, l2: 0.0, decay: 0.0, scale: 1.0, step: 1,
+/// };
+/// let (mut w, mut m, mut v) = ([1.0; 4], [0.5; 4], [0.0; 4]);
+/// adam_rows(step, 2, &mut w, &mut m, &mut v, &[3.0, 3.0, 0.0, 0.0]);
+/// assert!(w[0] < 1.0 && w[2..] == [1.0; 2] && m[2..] == [0.5; 2]);
+/// ```
+pub fn adam_rows(
+    step: AdamStep,
+    width: usize,
+    w: &mut [f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    grad: &[f32],
+) {
+    let (len, of) = (w.len(), grad.len());
+    assert_eq!(len, of, "adam_rows: {len} weights and {of} gradients");
+    assert!(m.len() == len && v.len() == len, "adam_rows: {len} weights and other moments");
+    assert!(width > 0 && len.is_multiple_of(width), "adam_rows: {len} weights in rows of {width}");
+    let rows = |data| Rows { data: buffer::as_uninit(data), width };
+    par::for_rows(len / width, 1, len / 4, [rows(w), rows(m), rows(v)], |range, [w, m, v]| {
+        // SAFETY: they are slices of numbers that were divided.
+        let [w, m, v] = [w, m, v].map(|part| unsafe { buffer::as_written_mut(part) });
+        let grad = grad[range.start * width..range.end * width].chunks_exact(width);
+        let parts = w.chunks_exact_mut(width).zip(m.chunks_exact_mut(width));
+        for (((w, m), v), grad) in parts.zip(v.chunks_exact_mut(width)).zip(grad) {
+            if grad.iter().any(|g| *g != 0.0) {
+                adam_part(step, w, m, v, grad);
+            }
+        }
+    });
+}
+
 vectorized! {
     fn adam_part(s; step: AdamStep, w: &mut [f32], m: &mut [f32], v: &mut [f32], grad: &[f32]) {
         let AdamStep { lr, betas: (b1, b2), eps, l2, decay, scale, step } = step;
@@ -172,6 +222,42 @@ mod tests {
 
     fn wave(len: usize, seed: f32) -> Vec<f32> {
         (0..len).map(|i| (i as f32 * 0.7 + seed).sin()).collect()
+    }
+
+    #[test]
+    fn rows_without_a_gradient_stay() {
+        at_every_level(|level| {
+            let (n, width) = (40, 21);
+            let step = AdamStep {
+                lr: 0.1,
+                betas: (0.9, 0.99),
+                eps: 1e-6,
+                l2: 0.1,
+                decay: 0.0,
+                scale: 0.5,
+                step: 3,
+            };
+            let mut grad = wave(n * width, 1.0);
+            (0..n).step_by(3).for_each(|i| grad[i * width..(i + 1) * width].fill(0.0));
+            let before = [wave(n * width, 0.0), wave(n * width, 2.0), vec![0.5; n * width]];
+            let [mut w, mut m, mut v] = before.clone();
+            adam_rows(step, width, &mut w, &mut m, &mut v, &grad);
+            let [mut all_w, mut all_m, mut all_v] = before.clone();
+            adam(step, &mut all_w, &mut all_m, &mut all_v, &grad);
+            for i in 0..n {
+                let row = i * width..(i + 1) * width;
+                let found = [&w, &m, &v].map(|x| &x[row.clone()]);
+                let expected = if i % 3 == 0 {
+                    before.each_ref().map(|x| &x[row.clone()])
+                } else {
+                    [&all_w, &all_m, &all_v].map(|x| &x[row.clone()])
+                };
+                let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
+                for (found, expected) in found.iter().zip(expected) {
+                    assert!(found.iter().zip(expected).all(near), "{level:?} {i}");
+                }
+            }
+        });
     }
 
     /// Three steps of the definition in double precision.

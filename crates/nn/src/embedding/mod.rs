@@ -1,11 +1,15 @@
 //! Vectors for symbols.
 
+mod bag;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};
 use rand::Rng;
 
 use crate::init::Init;
 use crate::{Error, Result, op};
+
+pub use bag::{Bags, EmbeddingBag, EmbeddingBagConfig};
 
 /// Makes an [`Embedding`].
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 
+use crate::activation::Activation;
 use crate::op;
 
 /// Added under the root of a norm, so that a row of zeros has a direction and a gradient.
@@ -60,6 +61,47 @@ pub fn info_nce(
     let never = Tensor::<2>::from_data(TensorData::new(never, [rows, rows]), &device);
     let logits = Tensor::cat(vec![own / temperature, all / temperature + never], 1);
     op::cross_entropy(logits, Tensor::<1, Int>::zeros([rows], &device))
+}
+
+/// Two views of each thing are to find one another among the others' views: `InfoNCE` between two
+/// towers, both ways.
+///
+/// ```text
+/// l = -1/2 mean_i ( log softmax_j(s(a_i, b_j) / T)[i] + log softmax_j(s(a_j, b_i) / T)[i] )
+/// s = cosine
+/// ```
+///
+/// # Shapes
+/// - `a`, `b`: `[rows, width]`
+/// - output: `[1]`
+///
+/// # Source
+/// Radford et al., arXiv:2103.00020, Figure 3, with a fixed temperature T.
+///
+/// # Panics
+/// If the shapes differ, or the temperature is not above 0.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Tensor;
+/// use pressrun_nn::{device, loss::info_nce_pairs};
+///
+/// let device = device::named("flex")?;
+/// // Four pairs at right angles to one another: ln(1 + 3 / e).
+/// let rows = Tensor::<2>::eye(4, &device);
+/// let l = info_nce_pairs(rows.clone(), rows, 1.0).into_scalar::<f32>();
+/// assert!((l - 0.743_668).abs() < 1e-5);
+/// # Ok::<(), pressrun_nn::Error>(())
+/// ```
+pub fn info_nce_pairs(a: Tensor<2>, b: Tensor<2>, temperature: f64) -> Tensor<1> {
+    let ([rows, _], other) = (a.dims(), b.dims());
+    assert_eq!(a.dims(), other, "info_nce_pairs: the views {other:?} differ");
+    assert!(temperature > 0.0, "info_nce_pairs: temperature `{temperature}`; expected more than 0");
+    let own = Tensor::<1, Int>::arange(0..rows as i64, &a.device());
+    let (a, b) = (unit(a) / temperature, unit(b));
+    let logits = op::linear(a, b.transpose(), None, None, Activation::Identity);
+    let there = op::cross_entropy(logits.clone(), own.clone());
+    (there + op::cross_entropy(logits.transpose(), own)) / 2.0
 }
 
 fn unit(x: Tensor<2>) -> Tensor<2> {
@@ -133,5 +175,30 @@ mod tests {
     fn exclusions_of_other_rows_panic() {
         let device = device::named("flex").unwrap();
         value(&Tensor::ones([2, 2], &device), 1.0, &[false; 3]);
+    }
+
+    /// Similarities 1 and c within and between pairs: ln(1 + e^(c - 1)) from either side, if both
+    /// sides see the same; by hand for `a_1 = b_1 = (1, 0)`, `a_2 = (0, 1)`, `b_2 = (0.6, 0.8)`.
+    #[test]
+    fn pairs_by_hand() {
+        let device = device::named("flex").unwrap();
+        let a = Tensor::<2>::from_floats([[2.0, 0.0], [0.0, 3.0]], &device);
+        let b = Tensor::<2>::from_floats([[5.0, 0.0], [0.6, 0.8]], &device);
+        // Cosines (1, 0.6; 0, 0.8). Rows: ln(1 + e^-0.4), ln(1 + e^-0.8); columns: ln(1 + e^-1),
+        // ln(1 + e^-0.2).
+        let by_hand = (0.513_015 + 0.371_101 + 0.313_262 + 0.598_139) / 4.0;
+        let found = info_nce_pairs(a.clone(), b.clone(), 1.0).into_scalar::<f32>();
+        assert!((found - by_hand).abs() < 1e-5, "{found}");
+        let turned = info_nce_pairs(b, a, 1.0).into_scalar::<f32>();
+        assert!((found - turned).abs() < 1e-6, "{turned}");
+    }
+
+    #[test]
+    fn gradients_reach_both_views() {
+        let device = device::named("flex").unwrap();
+        let other = Tensor::<2>::from_floats([[1.0, 0.2], [-0.4, 0.7], [0.3, -1.0]], &device);
+        let values = [0.8, 0.5, -0.9, 0.4, 0.1, -0.6];
+        testing::check_input(&device, [3, 2], &values, |x| info_nce_pairs(x, other.clone(), 0.5));
+        testing::check_input(&device, [3, 2], &values, |x| info_nce_pairs(other.clone(), x, 0.5));
     }
 }

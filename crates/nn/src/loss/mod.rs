@@ -7,7 +7,7 @@ use burn::tensor::{Int, Tensor};
 
 use crate::op;
 
-pub use contrastive::info_nce;
+pub use contrastive::{info_nce, info_nce_pairs};
 pub use weighted::{weighted_bce_with_logits, weighted_cross_entropy};
 
 /// Negative log-likelihood of the right class, for each row.

@@ -6,6 +6,7 @@
 
 mod activation;
 mod attention;
+mod bag;
 mod conv;
 mod expert;
 mod fused;
@@ -22,6 +23,7 @@ mod softmax;
 
 pub(crate) use activation::{activate, kernel_of};
 pub(crate) use attention::{Attention, attention, attention_packed};
+pub(crate) use bag::bag;
 pub(crate) use conv::{conv_transpose2d, conv2d};
 pub(crate) use expert::{ExpertWeights, MOST_EXPERTS, experts};
 use fused::of;

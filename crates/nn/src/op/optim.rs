@@ -14,9 +14,11 @@ pub(crate) enum Moments {
     Device(Box<[Tensor<1>; 2]>),
 }
 
-/// One step of Adam on tensors without gradient; moments begin at 0.
+/// One step of Adam on tensors without gradient; moments begin at 0. With `by_row`, only for rows
+/// (along the last dimension) that have a gradient.
 pub(crate) fn adam<const D: usize>(
     step: AdamStep,
+    by_row: bool,
     value: Tensor<D>,
     grad: Tensor<D>,
     moments: Option<Moments>,
@@ -27,17 +29,23 @@ pub(crate) fn adam<const D: usize>(
             Some(Moments::Host { first, second }) => (first, second),
             _ => (vec![0.0; len], vec![0.0; len]),
         };
-        match fused::change(value, |w| optim::adam(step, w, &mut first, &mut second, g.values())) {
+        let width = g.rows().1;
+        let changed = fused::change(value, |w| match by_row {
+            true => optim::adam_rows(step, width, w, &mut first, &mut second, g.values()),
+            false => optim::adam(step, w, &mut first, &mut second, g.values()),
+        });
+        match changed {
             Ok(value) => return (value, Moments::Host { first, second }),
-            Err(value) => return plain(step, value, grad, None),
+            Err(value) => return plain(step, by_row, value, grad, None),
         }
     }
-    plain(step, value, grad, moments)
+    plain(step, by_row, value, grad, moments)
 }
 
 /// The definition in tensor operations.
 fn plain<const D: usize>(
     step: AdamStep,
+    by_row: bool,
     value: Tensor<D>,
     grad: Tensor<D>,
     moments: Option<Moments>,
@@ -57,12 +65,25 @@ fn plain<const D: usize>(
         None => (w.zeros_like(), w.zeros_like()),
     };
     let AdamStep { lr, betas: (b1, b2), eps, l2, decay, scale, step } = step;
+    let width = dims[D - 1];
+    let before = by_row.then(|| {
+        let sizes = g.clone().abs().reshape([len / width, width]).sum_dim(1);
+        let none = sizes.equal_elem(0.0).expand([len / width, width]).reshape([len]);
+        (none, [w.clone(), m.clone(), v.clone()])
+    });
     let g = g * scale + w.clone() * l2;
     let m = m * b1 + g.clone() * (1.0 - b1);
     let v = v * b2 + g.square() * (1.0 - b2);
     let bias = |b: f32| 1.0 - f64::from(b).powi(step as i32);
     let moved = m.clone() / bias(b1) / ((v.clone() / bias(b2)).sqrt() + eps) * lr;
     let w = w * (1.0 - lr * decay) - moved;
+    let [w, m, v] = match before {
+        None => [w, m, v],
+        Some((none, [w0, m0, v0])) => {
+            let kept = |new: Tensor<1>, old| new.mask_where(none.clone(), old);
+            [kept(w, w0), kept(m, m0), kept(v, v0)]
+        }
+    };
     (w.reshape(dims), Moments::Device(Box::new([m, v])))
 }
 
@@ -143,25 +164,35 @@ mod tests {
             let values: Vec<f32> = (0..35).map(|i| (i as f32 * 0.7 + seed).sin()).collect();
             Tensor::<1>::from_floats(values.as_slice(), &device).reshape([5, 7])
         };
-        let (mut a, mut b) = (wave(0.0), wave(0.0));
-        let (mut kept_a, mut kept_b) = (None, None);
-        for t in 1..=3 {
-            let step = AdamStep {
-                lr: 0.05,
-                betas: (0.9, 0.99),
-                eps: 1e-6,
-                l2: 0.1,
-                decay: 0.2,
-                scale: 0.5,
-                step: t,
-            };
-            let (value, moments) = adam(step, a, wave(t as f32), kept_a);
-            assert!(matches!(moments, Moments::Host { .. }));
-            (a, kept_a) = (value, Some(moments));
-            let (value, moments) = plain(step, b, wave(t as f32), kept_b);
-            (b, kept_b) = (value, Some(moments));
+        // Without a gradient in the second and fourth row.
+        let some = Tensor::<1>::from_floats([1.0, 0.0, 1.0, 0.0, 1.0], &device);
+        let gradient = |t: u32, by_row| match by_row {
+            true => wave(t as f32) * some.clone().unsqueeze_dim(1),
+            false => wave(t as f32),
+        };
+        for by_row in [false, true] {
+            let (mut a, mut b) = (wave(0.0), wave(0.0));
+            let (mut kept_a, mut kept_b) = (None, None);
+            for t in 1..=3 {
+                let step = AdamStep {
+                    lr: 0.05,
+                    betas: (0.9, 0.99),
+                    eps: 1e-6,
+                    l2: 0.1,
+                    decay: 0.2,
+                    scale: 0.5,
+                    step: t,
+                };
+                let (value, moments) = adam(step, by_row, a, gradient(t, by_row), kept_a);
+                assert!(matches!(moments, Moments::Host { .. }));
+                (a, kept_a) = (value, Some(moments));
+                let (value, moments) = plain(step, by_row, b, gradient(t, by_row), kept_b);
+                (b, kept_b) = (value, Some(moments));
+            }
+            assert!((a.clone() - b).abs().max().into_scalar::<f32>() < 2e-6);
+            let stays = (a - wave(0.0)).abs().sum_dim(1).try_into_vec_as::<f32>().unwrap();
+            assert_eq!(stays[1] == 0.0, by_row);
         }
-        assert!((a - b).abs().max().into_scalar::<f32>() < 2e-6);
     }
 
     #[test]
@@ -197,7 +228,7 @@ mod tests {
             scale: 1.0,
             step: 1,
         };
-        let (moved, _) = adam(step, value.clone(), value.ones_like(), None);
+        let (moved, _) = adam(step, false, value.clone(), value.ones_like(), None);
         assert_eq!(value.try_into_vec_as::<f32>().unwrap(), [1.0, 2.0]);
         assert!((moved.try_into_vec_as::<f32>().unwrap()[0] - 0.9).abs() < 1e-6);
     }

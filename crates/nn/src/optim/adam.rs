@@ -18,6 +18,7 @@ pub struct AdamConfig {
     l2: f64,
     decay: f64,
     clip: Option<f64>,
+    by_row: bool,
 }
 
 impl Default for AdamConfig {
@@ -29,7 +30,7 @@ impl Default for AdamConfig {
 impl AdamConfig {
     /// Betas 0.9 and 0.999, eps 1e-8, no decay, no clipping: PyTorch's defaults.
     pub fn new() -> Self {
-        Self { betas: (0.9, 0.999), eps: 1e-8, l2: 0.0, decay: 0.0, clip: None }
+        Self { betas: (0.9, 0.999), eps: 1e-8, l2: 0.0, decay: 0.0, clip: None, by_row: false }
     }
 
     /// Decay of the first and second moment.
@@ -59,6 +60,13 @@ impl AdamConfig {
     /// Largest norm of all gradients together; larger ones are scaled down to it.
     pub fn with_clip(mut self, norm: f64) -> Self {
         self.clip = Some(norm);
+        self
+    }
+
+    /// A row (along the last dimension) without gradient does not move, and keeps its moments
+    /// (PyTorch's `SparseAdam`): for tables of which a batch uses a part.
+    pub fn with_rows(mut self, by_row: bool) -> Self {
+        self.by_row = by_row;
         self
     }
 
@@ -208,8 +216,9 @@ impl ModuleMapper for Step<'_> {
         let tracked = value.is_require_grad();
         let state = self.adam.states.remove(&id);
         let (before, moments) = state.map_or((0, None), |state| (state.steps, Some(state.moments)));
-        let step = self.adam.config_of(id, &self.path).step(self.lr, self.scale, before);
-        let (value, moments) = op::adam(step, value.inner(), grad, moments);
+        let config = self.adam.config_of(id, &self.path);
+        let (step, by_row) = (config.step(self.lr, self.scale, before), config.by_row);
+        let (value, moments) = op::adam(step, by_row, value.inner(), grad, moments);
         self.adam.states.insert(id, State { steps: step.step, moments });
         let value = Tensor::from_inner(value).set_require_grad(tracked);
         Param::from_mapped_value(id, value, mapper)
@@ -294,6 +303,31 @@ mod tests {
         }
         let expected = 1.0 - 0.1 + 0.1 * 1.666_667 / 2.360_387;
         assert!((value(&model.a) - expected).abs() < 1e-5, "{}", value(&model.a));
+    }
+
+    /// A row without gradient stays, though its moments would move it: by hand, the first row goes
+    /// two steps and the second one.
+    #[test]
+    fn rows_without_gradient_stay() {
+        #[derive(Module, Debug)]
+        struct Table {
+            rows: Param<Tensor<2>>,
+        }
+        let device = device::named("flex").unwrap();
+        for (by_row, second) in [(true, 0.9), (false, 0.834)] {
+            let rows = Param::from_tensor(Tensor::ones([2, 1], &device));
+            let mut model = Table { rows };
+            let mut adam = AdamConfig::new().with_rows(by_row).init().unwrap();
+            for used in [[1.0, 1.0], [1.0, 0.0]] {
+                let used = Tensor::<1>::from_floats(used, &device).unsqueeze_dim(1);
+                let grads = (model.rows.val() * used).sum().backward();
+                model = adam.step(0.1, model, grads);
+            }
+            let found = model.rows.val().try_into_vec_as::<f32>().unwrap();
+            assert!((found[0] - 0.8).abs() < 1e-5, "{found:?}");
+            // Else m = 0.09, / 0.19, and v = 0.000999, / 0.001999: 0.1 * 0.473684 / 0.706930.
+            assert!((found[1] - second).abs() < 2e-3, "{found:?}");
+        }
     }
 
     #[test]
