@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod catalog;
+mod changes;
 mod dialect;
 mod error;
 mod events;

@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "papers", include_str!("../migrations/0001_papers.sql")),
     (2, "records", include_str!("../migrations/0002_records.sql")),
     (3, "runs", include_str!("../migrations/0003_runs.sql")),
+    (4, "changes", include_str!("../migrations/0004_changes.sql")),
 ];
 
 /// Brings the database to the newest form.

@@ -41,6 +41,9 @@ pub struct NewPaper {
     pub code_url: Option<String>,
     /// SPDX name of the licence of that code.
     pub code_licence: Option<String>,
+    /// Tags: what the source calls keywords, or a study's family.
+    #[serde(default)]
+    pub tags: Vec<String>,
 }
 
 impl NewPaper {
@@ -60,6 +63,7 @@ impl NewPaper {
             venue: None,
             code_url: manifest.code.as_ref().map(|c| c.url.clone()),
             code_licence: manifest.code.as_ref().and_then(|c| c.licence.clone()),
+            tags: vec![manifest.family.clone()],
         }
     }
 }
@@ -94,6 +98,9 @@ pub struct Paper {
     pub code_url: Option<String>,
     /// SPDX name of the licence of that code.
     pub code_licence: Option<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// Votes.
     pub votes: i64,
     /// Comments.
@@ -129,6 +136,16 @@ impl VerdictCounts {
         }
     }
 
+    /// The number of claims with an outcome.
+    pub fn count(self, outcome: Outcome) -> u32 {
+        match outcome {
+            Outcome::Reproduced => self.reproduced,
+            Outcome::Partly => self.partly,
+            Outcome::NotAtThisScale => self.not_at_this_scale,
+            Outcome::NotTested => self.not_tested,
+        }
+    }
+
     /// All claims.
     pub fn total(self) -> u32 {
         self.reproduced + self.partly + self.not_at_this_scale + self.not_tested
@@ -145,12 +162,12 @@ impl VerdictCounts {
 
 /// Columns of a paper as it was stated, in the order in which they are read.
 pub(crate) const NEW_PAPER_COLUMNS: &str = "id, slug, title, summary, published, listed, category, \
-     arxiv_id, doi, venue, code_url, code_licence, authors";
+     arxiv_id, doi, venue, code_url, code_licence, authors, tags";
 
 /// Columns of a paper: those of [`NEW_PAPER_COLUMNS`], then the catalogue's own.
 pub(crate) const PAPER_COLUMNS: &str = "id, slug, title, summary, published, listed, category, \
-     arxiv_id, doi, venue, code_url, code_licence, authors, votes, comments, verdict_rank, reproduced, partly, \
-     not_at_this_scale, not_tested, added_at";
+     arxiv_id, doi, venue, code_url, code_licence, authors, tags, votes, comments, verdict_rank, reproduced, \
+     partly, not_at_this_scale, not_tested, added_at";
 
 /// Reads [`NEW_PAPER_COLUMNS`].
 pub(crate) fn new_paper(row: &AnyRow) -> Result<NewPaper, sqlx::Error> {
@@ -168,18 +185,19 @@ pub(crate) fn new_paper(row: &AnyRow) -> Result<NewPaper, sqlx::Error> {
         venue: row.try_get(9)?,
         code_url: row.try_get(10)?,
         code_licence: row.try_get(11)?,
+        tags: row.try_get::<&str, _>(13)?.lines().map(str::to_owned).collect(),
     })
 }
 
 /// Reads [`PAPER_COLUMNS`].
 pub(crate) fn paper(row: &AnyRow) -> Result<Paper, sqlx::Error> {
     let stated = new_paper(row)?;
-    let rank: i64 = row.try_get(15)?;
+    let rank: i64 = row.try_get(16)?;
     let verdicts = VerdictCounts {
-        reproduced: count(row, 16)?,
-        partly: count(row, 17)?,
-        not_at_this_scale: count(row, 18)?,
-        not_tested: count(row, 19)?,
+        reproduced: count(row, 17)?,
+        partly: count(row, 18)?,
+        not_at_this_scale: count(row, 19)?,
+        not_tested: count(row, 20)?,
     };
     Ok(Paper {
         id: stated.id,
@@ -195,10 +213,11 @@ pub(crate) fn paper(row: &AnyRow) -> Result<Paper, sqlx::Error> {
         venue: stated.venue,
         code_url: stated.code_url,
         code_licence: stated.code_licence,
-        votes: row.try_get(13)?,
-        comments: row.try_get(14)?,
+        tags: stated.tags,
+        votes: row.try_get(14)?,
+        comments: row.try_get(15)?,
         verdicts: (rank >= 0).then_some(verdicts),
-        added_at: moment(row.try_get(20)?),
+        added_at: moment(row.try_get(21)?),
     })
 }
 

@@ -204,6 +204,10 @@ impl Plan {
             old.authors = new.authors;
             changed = true;
         }
+        if !new.tags.is_empty() && new.tags != old.tags {
+            old.tags = new.tags;
+            changed = true;
+        }
         if replace(&mut old.title, new.title) {
             entry.title = title.to_owned();
             changed = true;

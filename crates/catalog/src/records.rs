@@ -4,6 +4,7 @@ use pressrun_lab::{Profile, Record};
 use sqlx::any::{Any, AnyRow};
 use sqlx::{Row, Transaction};
 
+use crate::changes::last_revision;
 use crate::sql::{count, now};
 use crate::{Catalog, Error, Result, VerdictCounts};
 
@@ -131,14 +132,16 @@ async fn speak(transaction: &mut Transaction<'_, Any>, slug: &str) -> Result<()>
     };
     let query = sqlx::query(
         "UPDATE papers SET verdict_rank = $1, reproduced = $2, partly = $3, \
-         not_at_this_scale = $4, not_tested = $5 WHERE slug = $6",
+         not_at_this_scale = $4, not_tested = $5, revision = $6 WHERE slug = $7",
     );
+    let revision = last_revision(transaction).await? + 1;
     let query = query
         .bind(counts.rank())
         .bind(i64::from(counts.reproduced))
         .bind(i64::from(counts.partly))
         .bind(i64::from(counts.not_at_this_scale))
         .bind(i64::from(counts.not_tested))
+        .bind(revision)
         .bind(slug.to_owned());
     query.execute(&mut **transaction).await?;
     Ok(())

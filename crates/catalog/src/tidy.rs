@@ -89,8 +89,20 @@ pub(crate) fn tidy(paper: &NewPaper) -> Result<Tidy> {
         venue: optional(&paper.venue),
         code_url: optional(&paper.code_url),
         code_licence: optional(&paper.code_licence),
+        tags: tags(&paper.tags),
     };
     Ok(Tidy { paper, title: key, surname: surname.unwrap_or_default(), id })
+}
+
+/// Each tag once, as one line.
+fn tags(tags: &[String]) -> Vec<String> {
+    let mut tidy: Vec<String> = Vec::new();
+    for tag in tags.iter().map(|tag| line(tag)) {
+        if !tag.is_empty() && !tidy.contains(&tag) {
+            tidy.push(tag);
+        }
+    }
+    tidy
 }
 
 fn is_date(text: &str) -> bool {

@@ -6,6 +6,7 @@ use sqlx::any::{Any, AnyArguments};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Row, Transaction};
 
+use crate::changes::last_revision;
 use crate::paper::{NEW_PAPER_COLUMNS, new_paper};
 use crate::plan::{Change, Entry, Key, KeyChange, Plan};
 use crate::sql::{chunks, now, rows};
@@ -161,23 +162,27 @@ async fn write(transaction: &mut Transaction<'_, Any>, plan: &Plan) -> Result<()
     let mut changed: Vec<&Entry> = changed.collect();
     changed.sort_unstable_by(|a, b| a.paper.id.cmp(&b.paper.id));
     let now = now();
-    for chunk in chunks(&changed, 16) {
+    let mut revision = last_revision(transaction).await?;
+    for chunk in chunks(&changed, 18) {
         // One statement for new and known papers: what the catalogue adds to a paper itself (votes,
         // verdicts, the time it came) is not among the columns of the update.
         let columns = "added_at, id, slug, listed, dated, published, arxiv_id, doi, category, venue, \
-             code_url, code_licence, title, authors, title_key, summary";
+             code_url, code_licence, title, authors, title_key, summary, \
+             tags, revision";
         let sql = format!(
             "INSERT INTO papers ({columns}) VALUES {} ON CONFLICT (id) DO UPDATE SET \
              slug = excluded.slug, listed = excluded.listed, dated = excluded.dated, \
              published = excluded.published, arxiv_id = excluded.arxiv_id, doi = excluded.doi, \
              category = excluded.category, venue = excluded.venue, code_url = excluded.code_url, \
              code_licence = excluded.code_licence, title = excluded.title, \
-             authors = excluded.authors, title_key = excluded.title_key, summary = excluded.summary",
-            rows(chunk.len(), 16)
+             authors = excluded.authors, title_key = excluded.title_key, summary = excluded.summary, \
+             tags = excluded.tags, revision = excluded.revision",
+            rows(chunk.len(), 18)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for entry in chunk {
-            query = bind(query, entry, now);
+            revision += 1;
+            query = bind(query, entry, now).bind(revision);
         }
         query.execute(&mut **transaction).await?;
     }
@@ -210,6 +215,7 @@ fn bind<'q>(
         .bind(paper.authors.join("\n"))
         .bind(entry.title.clone())
         .bind(paper.summary.clone())
+        .bind(paper.tags.join("\n"))
 }
 
 /// Brings the rows by which a person's papers are found in line with the papers' author lists.

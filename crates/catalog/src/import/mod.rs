@@ -207,6 +207,48 @@ fn read(
     Ok(())
 }
 
+/// Hands every record of a file, of the forms that [`import_file`] reads, to `each`: papers in the
+/// stored form, without a catalogue.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read.
+///
+/// # Example
+/// ```
+/// use pressrun_catalog::import;
+///
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("papers.jsonl");
+/// std::fs::write(&file, "{\"title\": \" Gates  that open\"}\n{\"title\": 7}\n")?;
+///
+/// let mut found = Vec::new();
+/// import::read_file(&file, &import::Options::default(), &mut |record| found.push(record))?;
+/// assert_eq!(found[0].as_ref().unwrap().title, "Gates that open");
+/// assert_eq!(found[1].as_ref().unwrap_err().line, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_file(
+    path: &Path,
+    options: &Options,
+    each: &mut dyn FnMut(std::result::Result<NewPaper, BadRecord>),
+) -> Result<()> {
+    let mut source = source::Source::open(path).map_err(|e| io(path, e))?;
+    let file = path.display().to_string();
+    let mut sink = |item| {
+        let bad = |line, reason| Err(BadRecord { file: file.clone(), line, reason });
+        each(match item {
+            Item::Paper(line, paper) => match tidy(&paper) {
+                Ok(tidy) => Ok(tidy.paper),
+                Err(error) => bad(line, error.to_string()),
+            },
+            Item::Bad(line, reason) => bad(line, reason),
+        });
+        true
+    };
+    source::items(&mut source, path, options, &mut sink).map_err(|e| io(path, e))?;
+    Ok(())
+}
+
 fn io(path: &Path, source: std::io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }

@@ -25,6 +25,7 @@ async fn a_paper_comes_back_as_it_was_stated() {
         venue: Some("WWW".into()),
         code_url: Some("https://example.org/gates".into()),
         code_licence: Some("MIT".into()),
+        tags: vec!["gates".into(), "mixture of experts".into()],
     };
     let done = catalog.upsert(std::slice::from_ref(&stated)).await.unwrap();
     assert_eq!((done.added, done.updated, done.unchanged), (1, 0, 0));
@@ -45,6 +46,7 @@ async fn a_paper_comes_back_as_it_was_stated() {
             venue: paper.venue,
             code_url: paper.code_url,
             code_licence: paper.code_licence,
+            tags: paper.tags,
         };
         let expected = NewPaper {
             arxiv_id: Some("2301.10909".into()),
