@@ -78,7 +78,10 @@ mod tests {
     #[test]
     fn forms_that_are_the_same_word() {
         assert_eq!(all("Naïve naive NAIVE naı̈ve")[..3], ["naive", "naive", "naive"]);
-        assert_eq!(all("ﬁne-tuning\tGPT‑4 LLM’s model's"), ["fine", "tuning", "gpt", "4", "llm", "model"]);
+        assert_eq!(
+            all("ﬁne-tuning\tGPT‑4 LLM’s model's"),
+            ["fine", "tuning", "gpt", "4", "llm", "model"]
+        );
         assert_eq!(all("  \n—…!? "), Vec::<String>::new());
         assert_eq!(all("обучение ОБУЧЕНИЕ"), ["обучение", "обучение"]);
         assert_eq!(all("深度学习"), ["深", "度", "学", "习"]);

@@ -217,8 +217,13 @@ impl FromStr for Query {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |f: &mut fmt::Formatter<'_>, name: &str, value: &str| {
-            let bare = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
-            if bare { write!(f, "{name}:{value}") } else { write!(f, "{name}:\"{}\"", value.replace('"', " ")) }
+            let bare =
+                !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
+            if bare {
+                write!(f, "{name}:{value}")
+            } else {
+                write!(f, "{name}:\"{}\"", value.replace('"', " "))
+            }
         };
         match self {
             Self::Author(name) => text(f, "author", name),

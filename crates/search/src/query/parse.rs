@@ -180,9 +180,10 @@ fn nearest(name: &str) -> Option<&'static str> {
     let folded = name.to_lowercase();
     let fields = FIELDS.iter().map(|(field, _)| *field);
     // Names of three letters have neighbours that are words of their own ("hat:", "bag:").
-    fields.clone().find(|field| *field == folded || format!("{field}s") == folded).or_else(|| {
-        fields.filter(|field| field.len() > 3).find(|field| is_slip(&folded, field))
-    })
+    fields
+        .clone()
+        .find(|field| *field == folded || format!("{field}s") == folded)
+        .or_else(|| fields.filter(|field| field.len() > 3).find(|field| is_slip(&folded, field)))
 }
 
 /// Whether two words differ by one slip of the hand.
@@ -250,7 +251,9 @@ mod tests {
 
     #[test]
     fn titles_with_colons_are_text() {
-        for title in ["BERT: Pre-training", "Re:Zero", "GloVe:global", "http://x.org/a:b", "a::b", ":x"] {
+        for title in
+            ["BERT: Pre-training", "Re:Zero", "GloVe:global", "http://x.org/a:b", "a::b", ":x"]
+        {
             assert_eq!(read(title).fields().count(), 0, "{title}");
             assert_eq!(read(title).text(), title);
         }
@@ -289,13 +292,18 @@ mod tests {
         let year = &query.items()[1];
         assert_eq!(query.without(year), "gates author:\"ada king\" open");
         assert_eq!(query.without(&query.items()[2]), "gates year:2021 open");
-        assert_eq!(query.with(&Field::Has(Has::Run)), "gates year:2021  author:\"ada king\" open has:run");
+        assert_eq!(
+            query.with(&Field::Has(Has::Run)),
+            "gates year:2021  author:\"ada king\" open has:run"
+        );
         assert_eq!(Query::default().with(&Field::Tag("a b".into())), "tag:\"a b\"");
     }
 
     #[test]
     fn slips_of_the_hand() {
-        for (a, b) in [("autor", "author"), ("auhtor", "author"), ("authorr", "author"), ("venie", "venue")] {
+        for (a, b) in
+            [("autor", "author"), ("auhtor", "author"), ("authorr", "author"), ("venie", "venue")]
+        {
             assert!(is_slip(a, b), "{a}");
         }
         for (a, b) in [("offer", "author"), ("bear", "year "), ("y", "year")] {
