@@ -38,8 +38,19 @@ pub enum Command {
     /// Good records go in, each bad one is named with file, line and reason. Exit status: 0 if all
     /// went in, 1 if some records were bad, 2 if nothing could be done.
     Import(ImportArgs),
+    /// Search the papers, in the language of the search box.
+    Search(SearchArgs),
+    /// Build the search index anew.
+    ///
+    /// A site keeps its index in step by itself, and builds a broken one anew.
+    Index(IndexArgs),
+    /// Score search on papers that its embedder was not trained on.
+    #[command(hide = true)]
+    Score(ScoreArgs),
     /// List or fetch the data sets that studies train on.
     Data(DataArgs),
+    /// Train, describe or score the embedder that finds papers by meaning.
+    Embed(EmbedArgs),
     /// Check this machine and this installation.
     Doctor(DoctorArgs),
     /// Run a study as the child of a supervisor; ends when standard input closes.
@@ -72,6 +83,9 @@ pub struct ServeArgs {
     /// Database.
     #[command(flatten)]
     pub site: SiteData,
+    /// Embedder.
+    #[command(flatten)]
+    pub embedder: EmbedderArgs,
     /// Data sets.
     #[command(flatten)]
     pub data_sets: DataSets,
@@ -157,6 +171,66 @@ pub struct ImportArgs {
     /// Database.
     #[command(flatten)]
     pub site: SiteData,
+    /// Embedder.
+    #[command(flatten)]
+    pub embedder: EmbedderArgs,
+}
+
+/// What makes the vectors of search.
+#[derive(Debug, Clone, Args)]
+pub struct EmbedderArgs {
+    /// File of a model made by `pressrun embed train`, or folder of a sentence-transformer of the BERT
+    /// family; the model of this build if absent.
+    #[arg(long, env = "PRESSRUN_EMBEDDER", value_name = "PATH")]
+    pub embedder: Option<PathBuf>,
+}
+
+/// Arguments of `search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// What to look for; quote phrases for the shell, and put `--` before a query with `-word`.
+    #[arg(required = true)]
+    pub query: Vec<String>,
+    /// Most papers to show.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: usize,
+    /// Show how each score came about.
+    #[arg(long)]
+    pub explain: bool,
+    /// Database.
+    #[command(flatten)]
+    pub site: SiteData,
+    /// Embedder.
+    #[command(flatten)]
+    pub embedder: EmbedderArgs,
+}
+
+/// Arguments of `index`.
+#[derive(Debug, Args)]
+pub struct IndexArgs {
+    /// Database.
+    #[command(flatten)]
+    pub site: SiteData,
+    /// Embedder.
+    #[command(flatten)]
+    pub embedder: EmbedderArgs,
+}
+
+/// Arguments of `score`.
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// Papers.
+    #[arg(long, value_name = "FILE")]
+    pub corpus: PathBuf,
+    /// Seed by which queries are drawn.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON, one line a task.
+    #[arg(long)]
+    pub json: bool,
+    /// Embedder.
+    #[command(flatten)]
+    pub embedder: EmbedderArgs,
 }
 
 /// Arguments of `data`.
@@ -180,6 +254,100 @@ pub enum DataCommand {
         #[arg(long)]
         url: Option<String>,
     },
+}
+
+/// Arguments of `embed`.
+#[derive(Debug, Args)]
+pub struct EmbedArgs {
+    /// What to do with embedders.
+    #[command(subcommand)]
+    pub command: EmbedCommand,
+}
+
+/// Commands of `embed`.
+#[derive(Debug, Subcommand)]
+pub enum EmbedCommand {
+    /// Train a model on a file of papers, of the forms that `import` reads.
+    Train(EmbedTrainArgs),
+    /// Tell size and checksum of a model.
+    Info {
+        /// The model's file; that of this build if absent.
+        file: Option<PathBuf>,
+    },
+    /// Search for papers that were held out from training, by the model alone.
+    Score {
+        /// Papers.
+        #[arg(long, value_name = "FILE")]
+        corpus: PathBuf,
+        /// The model's file; that of this build if absent.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// Seed by which queries are drawn.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+    },
+    /// Show the words that are nearest to some others.
+    Similar {
+        /// Words, taken together.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// The model's file; that of this build if absent.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// How many to show.
+        #[arg(long, value_name = "N", default_value_t = 15)]
+        count: usize,
+    },
+}
+
+/// Arguments of `embed train`. What is absent is as for the model of this build.
+#[derive(Debug, Args)]
+pub struct EmbedTrainArgs {
+    /// Papers.
+    #[arg(long, value_name = "FILE")]
+    pub corpus: PathBuf,
+    /// Where the model goes.
+    #[arg(long, value_name = "FILE", default_value = "static-256.bin")]
+    pub out: PathBuf,
+    /// Seed of all random numbers.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Times that all papers are gone through.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Papers in a batch.
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// Words with a row of their own, at most.
+    #[arg(long, value_name = "N")]
+    pub words: Option<usize>,
+    /// Rows that all other words share.
+    #[arg(long, value_name = "N")]
+    pub hashed: Option<u32>,
+    /// Learning rate at its height.
+    #[arg(long, value_name = "X")]
+    pub lr: Option<f64>,
+    /// What cosines are divided by.
+    #[arg(long, value_name = "X")]
+    pub temperature: Option<f64>,
+    /// Standard deviation of the first numbers of a usual word's row.
+    #[arg(long, value_name = "X")]
+    pub spread: Option<f32>,
+    /// Power of a word's rarity by which its first numbers are larger.
+    #[arg(long, value_name = "X")]
+    pub power: Option<f32>,
+    /// Share of words left out of a search.
+    #[arg(long, value_name = "X")]
+    pub query_dropout: Option<f64>,
+    /// Share of words left out of a paper.
+    #[arg(long, value_name = "X")]
+    pub paper_dropout: Option<f64>,
+    /// Shares of the views: title, sentences, passage, keywords.
+    #[arg(long, value_name = "X", value_delimiter = ',')]
+    pub shares: Option<Vec<f64>>,
+    /// Score the model, before and after its numbers are rounded to 8 bits.
+    #[arg(long)]
+    pub score: bool,
 }
 
 /// Arguments of `doctor`.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pressrun_catalog::{Catalog, NewPaper, RunEnd, RunRow, RunSignal};
 use pressrun_lab::{Event, Library, Options, Profile, execute};
+use pressrun_search::{Search, embed};
 use pressrun_web::{Site, serve};
 
 #[path = "../tests/it/demo.rs"]
@@ -42,7 +43,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Without a signal handler the site just goes on.
         let _ = tokio::signal::ctrl_c().await;
     };
-    serve(listener, Site::new(catalog, library), stop).await?;
+    let folder = tempfile::tempdir()?;
+    let search = Search::open(folder.path(), embed::shipped().into())?;
+    let following = tokio::spawn({
+        let (search, catalog) = (search.clone(), catalog.clone());
+        async move { search.follow(&catalog, std::future::pending()).await }
+    });
+    serve(listener, Site::new(catalog, library, search), stop).await?;
+    following.abort();
     worker.abort();
     Ok(())
 }

@@ -26,6 +26,12 @@ pub(crate) static LIVE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("../assets/live.js"))
 });
 
+/// The script of the search box.
+pub(crate) static SEARCH: LazyLock<Asset> = LazyLock::new(|| {
+    let text = include_str!("../assets/search.js");
+    Asset::new("search", "js", "text/javascript; charset=utf-8", text)
+});
+
 /// The site's symbol; its address is fixed by custom.
 pub(crate) const FAVICON: &str = include_str!("../assets/favicon.svg");
 
@@ -44,5 +50,5 @@ impl Asset {
 
 /// The file of that name, hash included.
 pub(crate) fn find(name: &str) -> Option<&'static Asset> {
-    [&*STYLE, &*LIVE].into_iter().find(|asset| asset.name == name)
+    [&*STYLE, &*LIVE, &*SEARCH].into_iter().find(|asset| asset.name == name)
 }

@@ -42,6 +42,9 @@ pub enum Error {
         /// What would be right.
         expected: &'static str,
     },
+    /// 400: a search that cannot be read.
+    #[error("The query cannot be read: {0}.")]
+    Query(pressrun_search::query::QueryError),
     /// 409.
     #[error("The run is {state}; only a failed, cancelled or interrupted run can be restarted.")]
     NotRestartable {
@@ -66,6 +69,12 @@ pub enum Error {
     /// 503: too many live streams at once.
     #[error("Too many live pages are open; the page without live curves works. Try again soon.")]
     TooManyStreams,
+    /// 503: the search index failed; it is built anew meanwhile.
+    #[error(
+        "Search does not work just now: its index is being put right. Try again soon; the lists of \
+         papers are not affected."
+    )]
+    Search(#[source] pressrun_search::Error),
     /// Any other status that a layer of the server answers with.
     #[error("{}", of_status(*.0))]
     Status(StatusCode),
@@ -87,11 +96,11 @@ impl Error {
             Self::NotFound { .. } | Self::NoSuchPage { .. } | Self::NoStudy { .. } => {
                 StatusCode::NOT_FOUND
             }
-            Self::Invalid { .. } => StatusCode::BAD_REQUEST,
+            Self::Invalid { .. } | Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::NotRestartable { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRuns { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyStreams | Self::Search(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Status(status) => *status,
             Self::Catalog(_) | Self::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

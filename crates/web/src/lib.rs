@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod assets;
+mod bounded;
 pub mod chart;
 mod edge;
 mod error;
 mod number;
 mod pages;
+mod related;
 mod rendered;
 mod serve;
 mod site;

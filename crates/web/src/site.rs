@@ -8,9 +8,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use pressrun_catalog::Catalog;
 use pressrun_lab::Library;
+use pressrun_search::{Runs, Search};
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::edge::metrics::Metrics;
+use crate::related::Related;
 use crate::rendered::Cache;
 use crate::{Error, edge, pages};
 
@@ -42,7 +44,7 @@ impl Default for Settings {
 /// Largest body of a request: forms here have a handful of short fields.
 pub(crate) const BODY_LIMIT: usize = 64 << 10;
 
-/// A site over a catalogue and the studies of this build.
+/// A site over a catalogue, the studies of this build, and search over the catalogue's papers.
 #[derive(Debug)]
 pub struct Site {
     pub(crate) catalog: Catalog,
@@ -50,6 +52,10 @@ pub struct Site {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) rendered: Cache,
+    pub(crate) search: Search,
+    /// What `has:run` asks.
+    pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) related: Related,
     /// Held while a run is started, so that counting and queueing are one step.
     pub(crate) starting: Mutex<()>,
     /// One permit per live stream.
@@ -58,20 +64,38 @@ pub struct Site {
     pub(crate) closing: watch::Sender<bool>,
 }
 
+/// The slugs whose studies this build can run.
+#[derive(Debug)]
+struct Runnable(Arc<Library>);
+
+impl Runs for Runnable {
+    fn runs(&self, slug: &str) -> bool {
+        self.0.runnable(slug).is_ok()
+    }
+}
+
 /// The site as handlers get it.
 pub(crate) type Shared = Arc<Site>;
 
 impl Site {
     /// A site with the default settings.
-    pub fn new(catalog: Catalog, library: Arc<Library>) -> Self {
-        Self::with_settings(catalog, library, Settings::default())
+    pub fn new(catalog: Catalog, library: Arc<Library>, search: Search) -> Self {
+        Self::with_settings(catalog, library, search, Settings::default())
     }
 
     /// A site with these settings.
-    pub fn with_settings(catalog: Catalog, library: Arc<Library>, settings: Settings) -> Self {
+    pub fn with_settings(
+        catalog: Catalog,
+        library: Arc<Library>,
+        search: Search,
+        settings: Settings,
+    ) -> Self {
         Self {
             catalog,
+            runs: Arc::new(Runnable(Arc::clone(&library))),
             library,
+            search,
+            related: Related::default(),
             settings,
             metrics: Metrics::new(),
             rendered: Cache::default(),

@@ -2,12 +2,16 @@
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use pressrun_catalog::{Catalog, NewPaper, import as importer};
+use pressrun_search::Search;
 
 use super::library;
+use super::search::{folder, vectors};
 use crate::cli::ImportArgs;
 
 /// Imports files.
@@ -19,11 +23,37 @@ pub async fn import(args: ImportArgs) -> Result<ExitCode> {
     let own: Vec<NewPaper> =
         library()?.entries().iter().map(|e| NewPaper::from_manifest(&e.manifest)).collect();
     catalog.upsert(&own).await?;
+    let search = match Search::open(&folder(&args.site.data), vectors(&args.embedder)?) {
+        Ok(search) => Some(search),
+        // A site is running on this folder: its own index follows.
+        Err(pressrun_search::Error::InUse { .. }) => None,
+        Err(error) => return Err(error).context("opening the search index"),
+    };
+    // Indexing goes on beside storing: when the last paper is stored, little is left to index.
+    let more = Arc::new(AtomicBool::new(true));
+    let indexing = search.map(|search| {
+        let (catalog, more) = (catalog.clone(), Arc::clone(&more));
+        tokio::spawn(async move { search.catch_up(&catalog, &more, &mut |_| {}).await })
+    });
+    let imported = files(&catalog, &args).await;
+    more.store(false, Ordering::Release);
+    match indexing {
+        Some(indexing) => {
+            let indexed = indexing.await.context("indexing")?.context("indexing")?;
+            println!("{indexed} papers indexed");
+        }
+        None => println!("The site that is running indexes them."),
+    }
+    Ok(if imported? == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Imports files one by one; the number of bad records.
+async fn files(catalog: &Catalog, args: &ImportArgs) -> Result<usize> {
     let options = importer::Options { year: args.year, ..importer::Options::default() };
     let mut bad = 0;
     for file in &args.files {
         let bar = bar();
-        let report = importer::import_file(&catalog, file, &options, &mut |progress| {
+        let report = importer::import_file(catalog, file, &options, &mut |progress| {
             bar.set_length(progress.total_bytes);
             bar.set_position(progress.bytes);
             bar.set_message(format!("{} papers, {} bad", progress.read, progress.bad));
@@ -45,7 +75,7 @@ pub async fn import(args: ImportArgs) -> Result<ExitCode> {
         );
         bad += report.bad.len();
     }
-    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(bad)
 }
 
 fn bar() -> ProgressBar {

@@ -9,8 +9,12 @@ use crate::cli::Command;
 
 mod data;
 mod doctor;
+mod embed;
 mod import;
+mod index;
 mod run;
+mod score;
+mod search;
 mod serve;
 mod show;
 mod studies;
@@ -24,7 +28,11 @@ pub fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Studies(args) => studies::studies(&args),
         Command::Show(args) => show::show(&args),
         Command::Import(args) => block_on(import::import(args)),
+        Command::Index(args) => block_on(index::index(args)),
+        Command::Search(args) => block_on(search::search(args)),
+        Command::Score(args) => score::score(&args),
         Command::Data(args) => data::data(&args),
+        Command::Embed(args) => embed::embed(args),
         Command::Doctor(args) => block_on(doctor::doctor(args)),
     }
 }

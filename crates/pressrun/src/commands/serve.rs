@@ -9,10 +9,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use pressrun_catalog::{Catalog, NewPaper};
 use pressrun_lab::{Cancel, Library, Limits};
+use pressrun_search::{Search, Status};
 use pressrun_web::Site;
 use pressrun_worker::{Worker, WorkerConfig};
 
 use super::library;
+use super::search::{folder as search_folder, vectors};
 use crate::cli::ServeArgs;
 
 /// How long the worker may take to end its child when the site stops.
@@ -28,6 +30,11 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         .await
         .with_context(|| format!("opening the database in `{}`", folder.display()))?;
     shelve(&catalog, &library).await?;
+    let search = Search::open(&search_folder(folder), vectors(&args.embedder)?)
+        .context("opening the search index")?;
+    if let Status::Building { reason, .. } = search.status() {
+        tracing::info!("the search index is being built: {reason}");
+    }
     let listener = tokio::net::TcpListener::bind(args.addr)
         .await
         .with_context(|| format!("listening on {} (choose another with --addr)", args.addr))?;
@@ -50,7 +57,15 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         let stop = stop.clone();
         tokio::spawn(async move { worker.run(stop).await })
     };
-    pressrun_web::serve(listener, Site::new(catalog, library), interrupted()).await?;
+    let (closing, closed) = tokio::sync::oneshot::channel::<()>();
+    let following = {
+        let (search, catalog) = (search.clone(), catalog.clone());
+        tokio::spawn(async move { search.follow(&catalog, async { _ = closed.await }).await })
+    };
+    pressrun_web::serve(listener, Site::new(catalog, library, search), interrupted()).await?;
+    drop(closing);
+    // What it had not committed is taken in at the next start.
+    let _ = tokio::time::timeout(STOP, following).await;
     stop.cancel();
     if tokio::time::timeout(STOP, working).await.is_err() {
         tracing::warn!("the worker did not stop in time; its run is marked at the next start");

@@ -2,6 +2,8 @@
 
 mod command_line;
 mod crash;
+mod embed;
 mod import;
+mod search;
 mod server;
 mod site;

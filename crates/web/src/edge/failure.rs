@@ -72,10 +72,14 @@ fn chain(cause: &dyn std::error::Error) -> String {
 }
 
 fn json(error: &Error) -> Response {
-    let body = serde_json::json!({
-        "error": { "status": error.status().as_u16(), "message": error.to_string() }
+    let mut facts = serde_json::json!({
+        "status": error.status().as_u16(), "message": error.to_string()
     });
-    Json(body).into_response()
+    // Where in a query the trouble is, so that a program can point at it.
+    if let Error::Query(problem) = error {
+        facts["position"] = problem.position.into();
+    }
+    Json(serde_json::json!({ "error": facts })).into_response()
 }
 
 fn html(error: &Error, id: &str) -> Response {

@@ -8,6 +8,7 @@ mod operations;
 mod paper;
 mod records;
 mod runs;
+mod search;
 mod studies;
 mod subscribe;
 
@@ -20,6 +21,7 @@ pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .merge(lists::router())
         .merge(paper::router())
+        .merge(search::router())
         .merge(runs::router())
         .merge(records::router())
         .merge(studies::router())

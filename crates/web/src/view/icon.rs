@@ -53,6 +53,14 @@ pub(crate) fn clock() -> Markup {
     })
 }
 
+/// A magnifying glass.
+pub(crate) fn search() -> Markup {
+    icon(&html! {
+        circle.ring cx="7" cy="7" r="4.5" {}
+        path.ring d="M10.4 10.4 14 14" {}
+    })
+}
+
 /// A vote.
 pub(crate) fn vote() -> Markup {
     icon(&html! { path.ring d="M3.5 10 8 5l4.5 5" {} })

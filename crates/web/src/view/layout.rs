@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::icon;
 use crate::assets;
 
 /// Where in the site a page stands; the navigation marks it.
@@ -29,18 +30,26 @@ pub(crate) struct Page<'a> {
     pub title: &'a str,
     pub nav: Nav,
     pub head: Markup,
+    /// What stands in the search box.
+    pub query: &'a str,
     pub body: Markup,
 }
 
 impl<'a> Page<'a> {
     /// A page with nothing special in its head.
     pub(crate) fn new(title: &'a str, nav: Nav, body: Markup) -> Self {
-        Self { title, nav, head: html! {}, body }
+        Self { title, nav, head: html! {}, query: "", body }
     }
 
     /// Adds to the head.
     pub(crate) fn with_head(mut self, head: Markup) -> Self {
         self.head = head;
+        self
+    }
+
+    /// Puts something into the search box.
+    pub(crate) fn with_query(mut self, query: &'a str) -> Self {
+        self.query = query;
         self
     }
 
@@ -56,11 +65,12 @@ impl<'a> Page<'a> {
                     title { (self.title) " · Pressrun" }
                     link rel="stylesheet" href=(assets::STYLE.url());
                     link rel="icon" href="/favicon.svg" type="image/svg+xml";
+                    script src=(assets::SEARCH.url()) defer {}
                     (self.head)
                 }
                 body {
                     a.skip href="#main" { "Skip to the content" }
-                    (header(self.nav))
+                    (header(self.nav, self.query))
                     main #main tabindex="-1" { (self.body) }
                     (footer())
                 }
@@ -69,7 +79,7 @@ impl<'a> Page<'a> {
     }
 }
 
-fn header(here: Nav) -> Markup {
+fn header(here: Nav, query: &str) -> Markup {
     html! {
         header.site {
             div.bar {
@@ -80,6 +90,7 @@ fn header(here: Nav) -> Markup {
                     }
                     "Pressrun"
                 }
+                (search_box(query))
                 nav aria-label="Site" {
                     ul {
                         @for (nav, href, name) in LINKS {
@@ -92,6 +103,17 @@ fn header(here: Nav) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+fn search_box(query: &str) -> Markup {
+    html! {
+        form.search role="search" action="/search" method="get" {
+            label.sr for="q" { "Search papers" }
+            input #q type="search" name="q" value=(query) placeholder="Search papers"
+                autocapitalize="none" spellcheck="false" aria-keyshortcuts="/";
+            button aria-label="Search" { (icon::search()) }
         }
     }
 }

@@ -22,6 +22,11 @@ pub(crate) fn paper(id: &str) -> String {
     format!("/papers/{}", segment(id))
 }
 
+/// What a search finds.
+pub(crate) fn search(query: &str) -> String {
+    if query.is_empty() { "/search".into() } else { format!("/search?q={}", segment(query)) }
+}
+
 /// A comparison's page.
 pub(crate) fn comparison(slug: &str) -> String {
     format!("/comparisons/{}", segment(slug))

@@ -1,6 +1,7 @@
-//! What pages are made of: layout, badges, dates, links, and the parts that show a record.
+//! What pages are made of: layout, cards, badges, dates, links, and the parts that show a record.
 
 pub(crate) mod badge;
+pub(crate) mod card;
 pub(crate) mod claims;
 pub(crate) mod date;
 pub(crate) mod icon;

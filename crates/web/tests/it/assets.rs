@@ -76,6 +76,7 @@ fn colours_have_contrast_in_light_and_in_dark() {
             check(tone, &format!("{tone}-soft"), 4.5);
         }
         check("ink", "accent-soft", 4.5);
+        check("ink", "mark", 4.5);
         check("on-accent", "accent", 4.5);
         check("edge", "page", 3.0);
         for line in 0..8 {

@@ -11,6 +11,7 @@ mod pages;
 mod paper;
 mod records;
 mod runs;
+mod search;
 mod security;
 mod serve;
 mod site;

@@ -12,7 +12,16 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
 #[tokio::test]
 async fn every_answer_carries_the_headers() {
     let site = TestSite::new().await;
-    for path in ["/", "/none", "/healthz", "/api/runs/none", "/papers/all?page=0", "/metrics"] {
+    for path in [
+        "/",
+        "/none",
+        "/healthz",
+        "/api/runs/none",
+        "/papers/all?page=0",
+        "/metrics",
+        "/search?q=%22",
+        "/api/suggest?q=gates",
+    ] {
         let answer = site.get(path).await;
         assert_eq!(answer.header("content-security-policy"), POLICY, "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");

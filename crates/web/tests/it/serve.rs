@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::demo;
-use crate::site::settings;
+use crate::site::{search, settings};
 
 async fn request(address: std::net::SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -28,7 +28,8 @@ async fn a_live_stream_ends_when_the_site_stops() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let site = Site::with_settings(catalog, library, settings());
+    let (_folder, search) = search();
+    let site = Site::with_settings(catalog, library, search, settings());
     let serving = tokio::spawn(serve(listener, site, async move {
         let _ = stopped.await;
     }));

@@ -1,6 +1,7 @@
 //! A site over a private catalogue and the demo's library, asked without a network.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::Body;
@@ -8,7 +9,9 @@ use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use pressrun_catalog::{Catalog, NewPaper, RunRow};
 use pressrun_lab::{Library, Profile};
+use pressrun_search::{Search, embed};
 use pressrun_web::{Settings, Site, router};
+use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{demo, html};
@@ -20,6 +23,9 @@ pub const HOST: &str = "papers.example";
 pub struct TestSite {
     pub catalog: Catalog,
     pub library: Arc<Library>,
+    pub search: Search,
+    /// Of the search index; it goes when the site goes.
+    _folder: TempDir,
     router: Router,
 }
 
@@ -47,9 +53,33 @@ impl TestSite {
 
     /// A site without papers.
     pub async fn empty(library: Arc<Library>, settings: Settings) -> Self {
+        let (folder, search) = search();
+        Self::searched(library, settings, folder, search).await
+    }
+
+    /// A site without papers, over this search index.
+    pub async fn searched(
+        library: Arc<Library>,
+        settings: Settings,
+        folder: TempDir,
+        search: Search,
+    ) -> Self {
         let catalog = Catalog::in_memory().await.unwrap();
-        let site = Site::with_settings(catalog.clone(), Arc::clone(&library), settings);
-        Self { catalog, library, router: router(site) }
+        let site =
+            Site::with_settings(catalog.clone(), Arc::clone(&library), search.clone(), settings);
+        Self { catalog, library, search, _folder: folder, router: router(site) }
+    }
+
+    /// Puts all papers into the search index, which otherwise is empty.
+    pub async fn indexed(self) -> Self {
+        self.index().await;
+        self
+    }
+
+    /// Takes into the search index what has changed.
+    pub async fn index(&self) {
+        let (no, quiet) = (AtomicBool::new(false), &mut |_| {});
+        self.search.catch_up(&self.catalog, &no, quiet).await.unwrap();
     }
 
     /// Adds the demo's full record.
@@ -130,6 +160,13 @@ impl TestSite {
         }
         self.ask(request.body(Body::from(form.to_owned())).unwrap()).await
     }
+}
+
+/// An empty search index of its own.
+pub fn search() -> (TempDir, Search) {
+    let folder = tempfile::tempdir().unwrap();
+    let search = Search::open(folder.path(), embed::shipped().into()).unwrap();
+    (folder, search)
 }
 
 /// Settings under which a test need not wait.

@@ -1,6 +1,5 @@
 //! Lists of papers: a day, a week, a month, everything, trending.
 
-mod card;
 mod params;
 mod view;
 

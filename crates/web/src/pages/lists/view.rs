@@ -5,10 +5,9 @@ use maud::{Markup, html};
 use pressrun_catalog::{ListPage, Neighbours, Period, Sort};
 
 use super::DAY_SORT;
-use super::card::card;
 use crate::number;
 use crate::site::Site;
-use crate::view::{Nav, Page, date};
+use crate::view::{Nav, Page, card, date};
 
 /// Which list it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +48,7 @@ impl List<'_> {
             }
             @if self.found.papers.is_empty() { (self.nothing()) }
             ol.cards {
-                @for paper in &self.found.papers { li { (card(self.site, paper)) } }
+                @for paper in &self.found.papers { li { (card::listed(self.site, paper)) } }
             }
             (self.pager())
         };

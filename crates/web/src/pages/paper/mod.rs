@@ -40,12 +40,14 @@ async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Res
         recent = site.catalog.runs(Some(slug), RECENT_RUNS).await?;
     }
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
+    let related = site.related.of(&site.search, &paper.id).await;
     let page = PaperPage {
         paper: &paper,
         entry,
         rendered: rendered.as_deref(),
         records: &records,
         recent: &recent,
+        related: &related,
     };
     Ok(page.render().into_response())
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use pressrun_catalog::{Paper, RecordHead, RunRow};
 use pressrun_lab::manifest::{Code, StudySpec};
 use pressrun_lab::{Entry, Manifest, Record};
+use pressrun_search::Related;
 
 use crate::pages::runs::table as runs_table;
 use crate::rendered::Rendered;
@@ -21,6 +22,8 @@ pub(super) struct PaperPage<'a> {
     pub rendered: Option<&'a Rendered>,
     pub records: &'a [RecordHead],
     pub recent: &'a [RunRow],
+    /// Papers near this one in meaning.
+    pub related: &'a [Related],
 }
 
 impl PaperPage<'_> {
@@ -204,6 +207,15 @@ impl PaperPage<'_> {
             }
             @if !self.recent.is_empty() {
                 (section("Recent runs", &runs_table(self.recent, None)))
+            }
+            @if !self.related.is_empty() {
+                (section("Related papers", &html! {
+                    ul.related {
+                        @for near in self.related {
+                            li { a href=(link::paper(&near.id)) { (near.title) } }
+                        }
+                    }
+                }))
             }
         }
     }

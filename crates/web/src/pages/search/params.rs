@@ -1,0 +1,77 @@
+//! `?q=...&page=...&limit=...`: read strictly, as those of lists are.
+
+use std::str::FromStr;
+
+use crate::{Error, Result};
+
+/// The query as it stands in the address.
+pub(super) type Pairs = Vec<(String, String)>;
+
+/// Papers that a program gets if it does not say how many.
+const LIMIT: usize = 20;
+/// Most papers of one answer to a program.
+const MOST: usize = 100;
+
+/// What an address asks for; names that belong to somebody else are left alone.
+#[derive(Debug)]
+pub(super) struct Params(pub Pairs);
+
+impl Params {
+    /// What is looked for; empty if nothing is.
+    pub(super) fn query(&self) -> &str {
+        self.value("q").unwrap_or_default()
+    }
+
+    /// Which page of the results, from 1.
+    pub(super) fn page(&self) -> Result<u32> {
+        self.number("page", "a number from 1", 1, |page| page > 0)
+    }
+
+    /// How many papers at most.
+    pub(super) fn limit(&self) -> Result<usize> {
+        self.number("limit", "a number from 1 to 100", LIMIT, |limit| (1..=MOST).contains(&limit))
+    }
+
+    fn number<T: FromStr + Copy>(
+        &self,
+        what: &'static str,
+        expected: &'static str,
+        usual: T,
+        right: impl Fn(T) -> bool,
+    ) -> Result<T> {
+        let Some(value) = self.value(what) else { return Ok(usual) };
+        let number = value.parse().ok().filter(|number| right(*number));
+        number.ok_or_else(|| Error::Invalid { what, value: value.to_owned(), expected })
+    }
+
+    /// The last value of a name, as in lists.
+    fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(pairs: &[(&str, &str)]) -> Params {
+        Params(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn says_what_would_be_right() {
+        let given = params(&[("q", "gates"), ("page", "2"), ("utm_source", "x")]);
+        assert_eq!(
+            (given.query(), given.page().unwrap(), given.limit().unwrap()),
+            ("gates", 2, 20)
+        );
+        for value in ["0", "-1", "two", "", "4294967296"] {
+            let error = params(&[("page", value)]).page().unwrap_err().to_string();
+            assert_eq!(error, format!("`{value}` is no page; expected a number from 1."));
+        }
+        for value in ["0", "101", "all"] {
+            let error = params(&[("limit", value)]).limit().unwrap_err().to_string();
+            assert!(error.ends_with("expected a number from 1 to 100."), "{error}");
+        }
+    }
+}
