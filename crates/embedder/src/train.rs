@@ -19,6 +19,9 @@ use crate::lexicon::Rows;
 use crate::views::{Bag, Shares, Views, pair};
 use crate::{Error, Result};
 
+/// The learning rate of the last step, as a share of its height.
+const LAST: f64 = 0.02;
+
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -176,16 +179,13 @@ fn fit(
     let &Config { batch, epochs, lr, warm_up, temperature, .. } = config;
     let batches = papers.len() / batch;
     let steps = epochs * batches;
-    let floor: f64 = std::env::var("PR_FLOOR").map_or(0.02, |v| v.parse().unwrap());
-    let fall = Schedule::Cosine { from: lr, to: lr * floor, steps };
+    let fall = Schedule::Cosine { from: lr, to: lr * LAST, steps };
     let schedule = Schedule::WarmUp { steps: warm_up.min(steps), then: Box::new(fall) };
     let mut table = EmbeddingBag { weight: first_rows(rows, config, device) };
     let mut adam = AdamConfig::new().with_rows(true).init()?;
     let mut order: Vec<&Numbered> = papers.iter().collect();
     let mut shuffle = ChaCha8Rng::seed_from_u64(config.seed);
     let mut losses = Vec::with_capacity(epochs);
-    let swa: f64 = std::env::var("PR_SWA").map_or(2.0, |v| v.parse().unwrap());
-    let mut average: Option<(Vec<f32>, f32)> = None;
     for epoch in 0..epochs {
         order.shuffle(&mut shuffle);
         let mut sum = 0.0;
@@ -201,18 +201,11 @@ fn fit(
             }
             table = adam.step(schedule.at(step), table, loss.backward());
             sum += value;
-            if step as f64 >= swa * steps as f64 && step.is_multiple_of(4) {
-                let now = table.weight.val().inner().try_into_vec_as::<f32>().unwrap();
-                let (rows, count) = average.get_or_insert_with(|| (vec![0.0; now.len()], 0.0));
-                rows.iter_mut().zip(&now).for_each(|(sum, x)| *sum += x);
-                *count += 1.0;
-            }
             progress(Progress { step: step + 1, steps, loss: value });
         }
         losses.push(sum / batches as f64);
     }
     let rows = table.weight.val().inner().try_into_vec_as::<f32>().expect("single precision");
-    let rows = average.map_or(rows, |(rows, count)| rows.iter().map(|x| x / count).collect());
     Ok(Fitted { rows, losses })
 }
 
