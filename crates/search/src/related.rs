@@ -1,5 +1,6 @@
 //! Papers that are near another one in meaning.
 
+use crate::embed::UNIT;
 use crate::index::Index;
 
 /// A neighbour of a paper.
@@ -25,7 +26,7 @@ impl Index {
         let vector = shelf.vector(own);
         let mut products = Vec::new();
         let mut near: Vec<(i32, u32)> = Vec::new();
-        let least = (LEAST * 127.0 * 127.0) as i32;
+        let least = (LEAST * UNIT) as i32;
         for (first, block) in shelf.blocks() {
             products.resize(block.entries.len(), 0);
             pressrun_kernels::scan::dots(&block.vectors, vector, &mut products);
@@ -37,7 +38,7 @@ impl Index {
         let near = near.into_iter().take(most).map(|(product, number)| Related {
             id: shelf.entry(number).id.to_string(),
             title: shelf.entry(number).title.to_string(),
-            similarity: product as f32 / (127.0 * 127.0),
+            similarity: product as f32 / UNIT,
         });
         near.collect()
     }

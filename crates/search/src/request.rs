@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pressrun_catalog::VerdictCounts;
+use pressrun_lab::Library;
 
 use crate::query::Query;
 
@@ -27,6 +28,13 @@ pub struct Request {
 pub trait Runs: std::fmt::Debug + Send + Sync {
     /// Whether it does.
     fn runs(&self, slug: &str) -> bool;
+}
+
+/// The studies of a build.
+impl Runs for Library {
+    fn runs(&self, slug: &str) -> bool {
+        self.runnable(slug).is_ok()
+    }
 }
 
 /// No study runs here.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use crate::embed::fnv1a64;
 use crate::words::words;
 
 /// A word of a text as the index knows it.
@@ -47,9 +48,7 @@ pub fn terms(text: &str, each: &mut dyn FnMut(Term<'_>)) {
 ///
 /// It is part of the index's form on disk, so it never changes without the number of that form.
 pub fn number(stem: &str) -> u32 {
-    let hash = stem.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = fnv1a64(stem.as_bytes());
     (hash ^ (hash >> 32)) as u32
 }
 

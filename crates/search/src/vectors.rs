@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use pressrun_catalog::Paper;
 
-use crate::embed::{Bag, DIMS, Embedder, StaticModel};
-use crate::terms::terms;
+use crate::embed::{Bag, DIMS, Embedder, StaticModel, rounded};
 
 /// The embedder of an index.
 #[derive(Clone)]
@@ -42,15 +41,7 @@ impl Vectors {
     /// The vector of a query; `None` if nothing of it is known.
     pub(crate) fn query(&self, text: &str) -> Option<Vec<i8>> {
         let vector = match self {
-            Self::Static(model) => {
-                let mut bag = model.bag();
-                terms(text, &mut |term| {
-                    if !term.stop {
-                        bag.word(term.stem);
-                    }
-                });
-                bag.finish().to_vec()
-            }
+            Self::Static(model) => model.embed(text).to_vec(),
             Self::Model(model) => model.embed(&[text]),
         };
         vector.iter().any(|value| *value != 0.0).then(|| quantised(&vector))
@@ -95,7 +86,6 @@ impl Reader {
     }
 }
 
-/// A vector of length 1 in 8 bits. The conversion saturates, and makes 0 of what is no number.
 fn quantised(vector: &[f32]) -> Vec<i8> {
-    vector.iter().map(|value| (value * 127.0).round() as i8).collect()
+    vector.iter().copied().map(rounded).collect()
 }

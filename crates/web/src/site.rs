@@ -64,16 +64,6 @@ pub struct Site {
     pub(crate) closing: watch::Sender<bool>,
 }
 
-/// The slugs whose studies this build can run.
-#[derive(Debug)]
-struct Runnable(Arc<Library>);
-
-impl Runs for Runnable {
-    fn runs(&self, slug: &str) -> bool {
-        self.0.runnable(slug).is_ok()
-    }
-}
-
 /// The site as handlers get it.
 pub(crate) type Shared = Arc<Site>;
 
@@ -92,7 +82,7 @@ impl Site {
     ) -> Self {
         Self {
             catalog,
-            runs: Arc::new(Runnable(Arc::clone(&library))),
+            runs: Arc::clone(&library) as Arc<dyn Runs>,
             library,
             search,
             related: Related::default(),

@@ -13,6 +13,7 @@ mod kernel;
 use std::mem::MaybeUninit;
 
 use crate::buffer;
+use crate::gather::check_len;
 use crate::par::{self, Rows};
 
 /// Columns of a thread's share begin at multiples of this: one cache line.
@@ -127,10 +128,6 @@ pub fn bag_sums_backward(grad: &[f32], [n, width]: [usize; 2], bags: Bags<'_>) -
 /// Nanoseconds of a core, roughly: a row has to be found, then added.
 fn cost(bags: Bags<'_>, width: usize) -> usize {
     bags.len() + bags.indices.len() * (2 + width / 16)
-}
-
-fn check_len(what: &str, found: usize, expected: usize) {
-    assert_eq!(found, expected, "{what}: {found} numbers, expected {expected}");
 }
 
 #[cfg(test)]

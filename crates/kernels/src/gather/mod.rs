@@ -166,7 +166,7 @@ fn cost(rows: usize, width: usize) -> usize {
     rows * (2 + width / 16)
 }
 
-fn check_len(what: &str, found: usize, expected: usize) {
+pub(crate) fn check_len(what: &str, found: usize, expected: usize) {
     assert_eq!(found, expected, "{what}: {found} numbers, expected {expected}");
 }
 

@@ -1,18 +1,18 @@
 //! `pressrun embed`: the embedder that finds papers by meaning.
 
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use pressrun_catalog::import;
 use pressrun_embedder::evaluate::{Precision, Unrounded, evaluate};
 use pressrun_embedder::tasks::tasks;
 use pressrun_embedder::{Config, Paper, Shares, train};
 use pressrun_search::embed::{self, Embedder, StaticModel, Vector};
 
+use super::progress::{SHARE, bar};
+use super::search::static_model;
 use crate::cli::{EmbedArgs, EmbedCommand, EmbedTrainArgs};
 
 /// Trains, describes or scores a model.
@@ -33,9 +33,7 @@ pub fn embed(args: EmbedArgs) -> Result<ExitCode> {
 
 /// The model of a file, or of this build.
 fn model(file: Option<&Path>) -> Result<StaticModel> {
-    let Some(file) = file else { return Ok(embed::shipped().clone()) };
-    let bytes = std::fs::read(file).with_context(|| format!("reading `{}`", file.display()))?;
-    StaticModel::read(&bytes).with_context(|| format!("reading `{}`", file.display()))
+    file.map_or_else(|| Ok(embed::shipped().clone()), static_model)
 }
 
 /// The papers of a file; bad records are named and left out.
@@ -60,7 +58,8 @@ fn trained(args: &EmbedTrainArgs) -> Result<()> {
     let config = config(args)?;
     let papers = papers(&args.corpus)?;
     let start = Instant::now();
-    let bar = bar();
+    let bar = bar(SHARE);
+    bar.enable_steady_tick(Duration::from_millis(200));
     let mut last = None;
     let trained = train(&papers, &config, &mut |progress| {
         bar.set_length(progress.steps as u64);
@@ -167,15 +166,4 @@ fn similar(model: &StaticModel, text: &str, count: usize) -> Result<()> {
         println!("{cosine:>6.3}  {word}");
     }
     Ok(())
-}
-
-fn bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{elapsed:>4} {wide_bar} {percent:>3}% {msg}");
-    let bar =
-        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

@@ -1,24 +1,21 @@
 //! `pressrun import`: papers from files.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use pressrun_catalog::{Catalog, NewPaper, import as importer};
 use pressrun_search::Search;
 
-use super::library;
+use super::progress::{SHARE, bar};
 use super::search::{folder, vectors};
+use super::{catalog, library};
 use crate::cli::ImportArgs;
 
 /// Imports files.
 pub async fn import(args: ImportArgs) -> Result<ExitCode> {
-    let catalog = Catalog::open(&args.site.data)
-        .await
-        .with_context(|| format!("opening the database in `{}`", args.site.data.display()))?;
+    let catalog = catalog(&args.site.data).await?;
     // The papers of this build come first, so that a listing of them finds them there.
     let own: Vec<NewPaper> =
         library()?.entries().iter().map(|e| NewPaper::from_manifest(&e.manifest)).collect();
@@ -52,7 +49,7 @@ async fn files(catalog: &Catalog, args: &ImportArgs) -> Result<usize> {
     let options = importer::Options { year: args.year, ..importer::Options::default() };
     let mut bad = 0;
     for file in &args.files {
-        let bar = bar();
+        let bar = bar(SHARE);
         let report = importer::import_file(catalog, file, &options, &mut |progress| {
             bar.set_length(progress.total_bytes);
             bar.set_position(progress.bytes);
@@ -76,12 +73,4 @@ async fn files(catalog: &Catalog, args: &ImportArgs) -> Result<usize> {
         bad += report.bad.len();
     }
     Ok(bad)
-}
-
-fn bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{elapsed:>4} {wide_bar} {percent:>3}% {msg}");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -1,8 +1,10 @@
 //! One file per command.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use pressrun_catalog::Catalog;
 use pressrun_lab::{Library, Software};
 
 use crate::cli::Command;
@@ -12,6 +14,7 @@ mod doctor;
 mod embed;
 mod import;
 mod index;
+mod progress;
 mod run;
 mod score;
 mod search;
@@ -35,6 +38,12 @@ pub fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Embed(args) => embed::embed(args),
         Command::Doctor(args) => block_on(doctor::doctor(args)),
     }
+}
+
+/// The catalogue in a site's folder.
+async fn catalog(data: &Path) -> Result<Catalog> {
+    let opened = Catalog::open(data).await;
+    opened.with_context(|| format!("opening the database in `{}`", data.display()))
 }
 
 /// The papers of this build.

@@ -5,13 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use pressrun_catalog::{Catalog, Paper};
-use pressrun_lab::Library;
-use pressrun_search::{
-    Explanation, Hit, Index, Request, Results, Runs, SentenceTransformer, Vectors, embed,
-};
+use pressrun_catalog::Paper;
+use pressrun_search::embed::{self, StaticModel};
+use pressrun_search::{Explanation, Hit, Index, Request, Results, SentenceTransformer, Vectors};
 
-use super::library;
+use super::{catalog, library};
 use crate::cli::{EmbedderArgs, SearchArgs};
 
 /// Where the index of a site is.
@@ -25,35 +23,26 @@ pub fn vectors(args: &EmbedderArgs) -> Result<Vectors> {
     if path.is_dir() {
         return Ok(Vectors::Model(Arc::new(SentenceTransformer::open(path)?)));
     }
-    let bytes = std::fs::read(path).with_context(|| format!("reading `{}`", path.display()))?;
-    let model = embed::StaticModel::read(&bytes)
-        .with_context(|| format!("reading the embedder `{}`", path.display()))?;
     // It lives as long as the program.
-    Ok(Vectors::Static(Box::leak(Box::new(model))))
+    Ok(Vectors::Static(Box::leak(Box::new(static_model(path)?))))
 }
 
-/// Which papers of this build run.
-#[derive(Debug)]
-pub struct Runnable(pub Arc<Library>);
-
-impl Runs for Runnable {
-    fn runs(&self, slug: &str) -> bool {
-        self.0.runnable(slug).is_ok()
-    }
+/// The model of a file that `pressrun embed train` has written.
+pub fn static_model(file: &Path) -> Result<StaticModel> {
+    let bytes = std::fs::read(file).with_context(|| format!("reading `{}`", file.display()))?;
+    StaticModel::read(&bytes).with_context(|| format!("reading `{}`", file.display()))
 }
 
 /// Searches the index as it lies there; a site may be running on it.
 pub async fn search(args: SearchArgs) -> Result<ExitCode> {
     let data = &args.site.data;
-    let catalog = Catalog::open(data)
-        .await
-        .with_context(|| format!("opening the database in `{}`", data.display()))?;
+    let catalog = catalog(data).await?;
     let index = Index::open(&folder(data), vectors(&args.embedder)?)
         .context("opening the index; `pressrun index` builds it")?;
     let request = Request {
         limit: args.limit,
         explain: args.explain,
-        runs: Arc::new(Runnable(Arc::new(library()?))),
+        runs: Arc::new(library()?),
         ..Request::new(args.query.join(" ").parse()?)
     };
     let results = index.search(&request)?;

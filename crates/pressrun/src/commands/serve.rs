@@ -13,8 +13,8 @@ use pressrun_search::{Search, Status};
 use pressrun_web::Site;
 use pressrun_worker::{Worker, WorkerConfig};
 
-use super::library;
 use super::search::{folder as search_folder, vectors};
+use super::{catalog, library};
 use crate::cli::ServeArgs;
 
 /// How long the worker may take to end its child when the site stops.
@@ -26,9 +26,7 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let folder = &args.site.data;
     std::fs::create_dir_all(folder).with_context(|| format!("making `{}`", folder.display()))?;
     let _lock = lock(folder)?;
-    let catalog = Catalog::open(folder)
-        .await
-        .with_context(|| format!("opening the database in `{}`", folder.display()))?;
+    let catalog = catalog(folder).await?;
     shelve(&catalog, &library).await?;
     let search = Search::open(&search_folder(folder), vectors(&args.embedder)?)
         .context("opening the search index")?;

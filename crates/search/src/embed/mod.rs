@@ -23,6 +23,7 @@ pub use hash::fnv1a64;
 pub use model::StaticModel;
 pub use split::held_out;
 pub use vector::{DIMS, Stored, Vector, dot, normalise, quantise, similarity};
+pub(crate) use vector::{UNIT, rounded};
 pub use vocabulary::Vocabulary;
 
 /// What makes vectors of texts.

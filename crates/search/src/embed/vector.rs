@@ -3,6 +3,12 @@
 /// Numbers in a vector.
 pub const DIMS: usize = 256;
 
+/// What 1 is in the stored form.
+const LONGEST: f32 = 127.0;
+
+/// The inner product of two stored vectors divided by this is their cosine.
+pub(crate) const UNIT: f32 = LONGEST * LONGEST;
+
 /// A vector of length 1 (or of zeros) in single precision.
 pub type Vector = [f32; DIMS];
 
@@ -23,12 +29,17 @@ pub type Stored = [i8; DIMS];
 /// assert!((similarity(&stored, &stored) - 1.0).abs() < 0.01);
 /// ```
 pub fn quantise(vector: &Vector) -> Stored {
-    vector.map(|x| (x * 127.0).round().clamp(-127.0, 127.0) as i8)
+    vector.map(rounded)
+}
+
+/// A number of a vector of length 1 in 8 bits. The conversion makes 0 of what is no number.
+pub(crate) fn rounded(x: f32) -> i8 {
+    (x * LONGEST).round().clamp(-LONGEST, LONGEST) as i8
 }
 
 /// The cosine of two stored vectors, but for rounding.
 pub fn similarity(a: &Stored, b: &Stored) -> f32 {
-    dot(a, b) as f32 / (127.0 * 127.0)
+    dot(a, b) as f32 / UNIT
 }
 
 /// The inner product of two stored vectors: what documents are ranked by.

@@ -15,14 +15,13 @@ use tantivy::fieldnorm::FieldNormReader;
 use super::Ranking;
 use super::words::QueryWords;
 use crate::Result;
+use crate::embed::UNIT;
 use crate::lexicon::Key;
 use crate::mask::Mask;
 use crate::ranking::{self, Bm25, LEAST_COSINE, RERANKED};
 use crate::request::{Explanation, Mode};
 use crate::shelf::{Shelf, pair};
 
-/// A stored vector times another, divided by this, is their cosine.
-const UNIT: f32 = 127.0 * 127.0;
 /// Results among which a title that is the query itself is looked for.
 const TITLES: usize = 20;
 
