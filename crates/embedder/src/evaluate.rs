@@ -2,7 +2,7 @@
 
 use pressrun_kernels::scan;
 use pressrun_search::embed::{
-    DIMS, Embedder, Vector, Vocabulary, normalise, quantise, stems, weight,
+    DIMS, Embedder, Entry, Vector, Vocabulary, normalise, quantise, stems, weight,
 };
 use rayon::prelude::*;
 
@@ -133,6 +133,8 @@ pub struct Unrounded<'a> {
     pub vocabulary: &'a Vocabulary,
     /// Its rows.
     pub rows: &'a [f32],
+    /// Its size of unknown words.
+    pub unknown: f32,
 }
 
 impl Embedder for Unrounded<'_> {
@@ -148,12 +150,19 @@ impl Embedder for Unrounded<'_> {
         let rows = self.rows.as_chunks::<DIMS>().0;
         let vector = |text: &&str| {
             let mut list = Vec::new();
-            stems(text, &mut |stem| self.vocabulary.rows_of(stem, &mut |row| list.push(row)));
+            stems(text, &mut |stem| list.push(stem.to_owned()));
             list.sort_unstable();
             let mut sum = [0.0; DIMS];
             for run in list.chunk_by(|a, b| a == b) {
                 let weight = weight(run.len() as u32);
-                sum.iter_mut().zip(&rows[run[0] as usize]).for_each(|(sum, x)| *sum += weight * x);
+                match self.vocabulary.entry(&run[0]) {
+                    Entry::Row(row) => {
+                        let row = &rows[row as usize];
+                        sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += weight * x);
+                    }
+                    Entry::Unknown(word) => word.add(weight * self.unknown, &mut sum),
+                    Entry::Number => {}
+                }
             }
             normalise(&mut sum);
             sum
@@ -225,10 +234,10 @@ mod tests {
     #[test]
     fn a_model_and_its_unrounded_form_agree() {
         let words: Vec<String> = (0..30).map(|i| format!("w{i}x")).collect();
-        let vocabulary = Vocabulary::new(words.iter().map(String::as_str), 4);
-        let rows: Vec<f32> = (0..34 * DIMS).map(|i| (i as f32 * 0.37).sin()).collect();
-        let exact = Unrounded { vocabulary: &vocabulary, rows: &rows };
-        let model = pressrun_search::embed::StaticModel::quantised(vocabulary.clone(), &rows);
+        let vocabulary = Vocabulary::new(words.iter().map(String::as_str));
+        let rows: Vec<f32> = (0..30 * DIMS).map(|i| (i as f32 * 0.37).sin()).collect();
+        let exact = Unrounded { vocabulary: &vocabulary, rows: &rows, unknown: 0.3 };
+        let model = pressrun_search::embed::StaticModel::quantised(vocabulary.clone(), &rows, 0.3);
         let texts = ["w1x w2x w2x other", "", "w5x"];
         let (a, b) = (exact.embed(&texts), Embedder::embed(&model, &texts));
         let far = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pressrun_search::embed::Vocabulary;
+use pressrun_search::embed::{Entry, Vocabulary};
 
 /// Numbers for words, and in how many papers each occurs.
 #[derive(Debug, Default)]
@@ -14,25 +14,46 @@ pub(crate) struct Lexicon {
     read: u32,
 }
 
-/// Rows of each word of a lexicon, and how rare each row is.
+/// What stands for each word of a lexicon, and how rare it is.
 #[derive(Debug)]
 pub(crate) struct Rows {
     pub(crate) vocabulary: Vocabulary,
-    /// The rows of each word by its number; a second one only for words without one of their own.
-    of: Vec<[Option<u32>; 2]>,
-    /// log(papers / papers with the word), for each row.
-    pub(crate) rarity: Vec<f32>,
+    /// By the word's number.
+    entries: Vec<Entry>,
+    /// Papers with the word, by the word's number.
+    papers: Vec<u32>,
+    /// log(papers / papers with the word), by the word's number.
+    rarity: Vec<f32>,
 }
 
 impl Rows {
-    /// The rows of a word.
-    pub(crate) fn of(&self, word: u32) -> impl Iterator<Item = u32> {
-        self.of[word as usize].into_iter().flatten()
+    /// What stands for a word.
+    pub(crate) fn entry(&self, word: u32) -> Entry {
+        self.entries[word as usize]
     }
 
-    /// How rare a word is: that of its first row.
-    pub(crate) fn rarity_of(&self, word: u32) -> f32 {
-        self.of[word as usize][0].map_or(0.0, |row| self.rarity[row as usize])
+    /// How rare a word is; numbers without a row are not rare, as nobody searches for them.
+    pub(crate) fn rarity(&self, word: u32) -> f32 {
+        match self.entry(word) {
+            Entry::Number => 0.0,
+            _ => self.rarity[word as usize],
+        }
+    }
+
+    /// In how many papers the word of each row is, and how rare that makes it.
+    pub(crate) fn known(&self) -> Vec<(u32, f32)> {
+        let mut known = vec![(0, 0.0); self.vocabulary.len()];
+        for (entry, of) in self.entries.iter().zip(self.papers.iter().zip(&self.rarity)) {
+            if let Entry::Row(row) = entry {
+                known[*row as usize] = (*of.0, *of.1);
+            }
+        }
+        known
+    }
+
+    /// How rare a word is that is in one paper.
+    pub(crate) fn rarest(&self) -> f32 {
+        self.rarity.iter().fold(0.0, |rarest: f32, rarity| rarest.max(*rarity))
     }
 }
 
@@ -66,29 +87,25 @@ impl Lexicon {
         self.papers.len()
     }
 
-    /// The words of most papers get the rows, the others share some.
-    pub(crate) fn rows(&self, words: usize, hashed: u32) -> Rows {
-        let mut list: Vec<(&str, u32)> =
-            self.numbers.iter().map(|(word, number)| (word.as_str(), *number)).collect();
-        let papers = |number: u32| self.papers[number as usize];
-        list.sort_unstable_by(|(a, i), (b, j)| papers(*j).cmp(&papers(*i)).then(a.cmp(b)));
-        // Words only of texts that were left out for want of a title or an abstract.
-        list.retain(|(_, number)| papers(*number) > 0);
-        let known = list.len().min(words);
-        let vocabulary = Vocabulary::new(list[..known].iter().map(|(word, _)| *word), hashed);
-        let rarity = |papers: f32| (self.read as f32 / papers).ln().max(0.0);
-        let mut rarities: Vec<f32> =
-            list[..known].iter().map(|(_, number)| rarity(papers(*number) as f32)).collect();
-        // What has no row of its own is rarer than what has.
-        let rest =
-            rarity(list[known.saturating_sub(1)..].first().map_or(1, |l| papers(l.1)) as f32);
-        rarities.resize(vocabulary.rows(), rest);
-        let mut of = vec![[None; 2]; self.papers.len()];
+    /// The words of most papers get the rows.
+    pub(crate) fn rows(&self, words: usize) -> Rows {
+        let mut list: Vec<(&str, u32)> = self
+            .numbers
+            .iter()
+            .map(|(word, number)| (word.as_str(), self.papers[*number as usize]))
+            // Not those of texts that were left out for want of a title or an abstract.
+            .filter(|(_, papers)| *papers > 0)
+            .collect();
+        list.sort_unstable_by(|(a, i), (b, j)| j.cmp(i).then(a.cmp(b)));
+        list.truncate(words);
+        let vocabulary = Vocabulary::new(list.into_iter().map(|(word, _)| word));
+        let mut entries = vec![Entry::Number; self.papers.len()];
         for (word, number) in &self.numbers {
-            let mut rows = of[*number as usize].iter_mut();
-            vocabulary.rows_of(word, &mut |row| *rows.next().expect("two at most") = Some(row));
+            entries[*number as usize] = vocabulary.entry(word);
         }
-        Rows { vocabulary, of, rarity: rarities }
+        let rarity = |papers: &u32| (self.read as f32 / (*papers).max(1) as f32).ln();
+        let rarity = self.papers.iter().map(rarity).collect();
+        Rows { vocabulary, entries, papers: self.papers.clone(), rarity }
     }
 }
 
@@ -97,25 +114,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frequent_words_have_rows_and_the_others_share() {
+    fn frequent_words_have_rows() {
         let mut lexicon = Lexicon::default();
-        for text in ["gate gate expert", "gate rare expert", "gate"] {
+        for text in ["gate gate expert", "gate rare expert", "gate 7.5"] {
             let numbers: Vec<u32> = text.split(' ').map(|word| lexicon.number(word)).collect();
             lexicon.end_of_paper(&numbers, &numbers);
         }
         let stray = lexicon.number("stray");
-        assert_eq!(lexicon.len(), 4);
-        let rows = lexicon.rows(2, 10);
+        assert_eq!(lexicon.len(), 5);
+        let rows = lexicon.rows(2);
         assert!(rows.vocabulary.words().eq(["gate", "expert"]));
-        let (gate, expert, rare) =
-            (lexicon.number("gate"), lexicon.number("expert"), lexicon.number("rare"));
-        assert_eq!(rows.of(gate).collect::<Vec<_>>(), [0]);
-        assert_eq!(rows.of(expert).collect::<Vec<_>>(), [1]);
-        assert!(rows.of(rare).count() == 2 && rows.of(rare).all(|row| row >= 2));
-        assert_eq!(rows.of(stray).count(), 2);
-        // In 3 and 2 of 3 papers.
-        assert_eq!(rows.rarity_of(gate), 0.0);
-        assert!((rows.rarity_of(expert) - 1.5f32.ln()).abs() < 1e-6);
-        assert!(rows.rarity_of(rare) >= rows.rarity_of(expert));
+        let [gate, expert, rare, number] =
+            ["gate", "expert", "rare", "7.5"].map(|word| lexicon.number(word));
+        assert_eq!((rows.entry(gate), rows.entry(expert)), (Entry::Row(0), Entry::Row(1)));
+        assert!(matches!(rows.entry(rare), Entry::Unknown(_)));
+        assert!(matches!(rows.entry(stray), Entry::Unknown(_)));
+        assert_eq!((rows.entry(number), rows.rarity(number)), (Entry::Number, 0.0));
+        // In 3, 2 and 1 of 3 papers.
+        assert_eq!(rows.rarity(gate), 0.0);
+        assert!((rows.rarity(expert) - 1.5f32.ln()).abs() < 1e-6);
+        assert_eq!(rows.rarity(rare), rows.rarest());
+        assert_eq!(rows.known(), [(3, 0.0), (2, rows.rarity(expert))]);
     }
 }

@@ -2,33 +2,28 @@
 
 use std::sync::Arc;
 
-use burn::module::Param;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use pressrun_nn::embedding::{Bags, EmbeddingBag};
 use pressrun_nn::loss::info_nce_pairs;
 use pressrun_nn::optim::AdamConfig;
 use pressrun_nn::schedule::Schedule;
 use pressrun_search::embed::{DIMS, StaticModel};
-use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::corpus::{Numbered, Paper, read};
 use crate::lexicon::Rows;
-use crate::views::{Bag, Shares, Views, pair};
+use crate::views::{Shares, View, Views, pair};
 use crate::{Error, Result};
-
-/// The learning rate of the last step, as a share of its height.
-const LAST: f64 = 0.02;
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Words with a row of their own, at most.
     pub words: usize,
-    /// Rows that all other words share.
-    pub hashed: u32,
     /// Times that all papers are gone through.
     pub epochs: usize,
     /// Papers in a batch: each pair of views has the others as negatives.
@@ -44,6 +39,9 @@ pub struct Config {
     /// Power of the rarity (log of the inverse share of papers) that the others have in proportion:
     /// rare words weigh more from the beginning.
     pub power: f32,
+    /// Papers with a word from which its vector moves at the full learning rate; that of a rarer one
+    /// moves more slowly, by the root of the share.
+    pub full_rate: usize,
     /// Kinds of views.
     pub shares: Shares,
     /// Share of words that are left out of the view that stands for a search, drawn anew each time.
@@ -58,18 +56,18 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            words: 26_000,
-            hashed: 1_000,
-            epochs: 30,
-            batch: 1024,
-            lr: 0.005,
+            words: 27_000,
+            epochs: 60,
+            batch: 2048,
+            lr: 0.015,
             warm_up: 50,
-            temperature: 0.05,
+            temperature: 0.045,
             spread: 0.1,
             power: 1.5,
+            full_rate: 5_000,
             shares: Shares::default(),
             query_dropout: 0.1,
-            paper_dropout: 0.2,
+            paper_dropout: 0.3,
             seed: 1,
         }
     }
@@ -82,6 +80,7 @@ impl Config {
         };
         let positive = |x: f64| x > 0.0 && x.is_finite();
         unless(self.words > 0, "words", self.words.to_string(), "at least 1")?;
+        unless(self.full_rate > 0, "full_rate", self.full_rate.to_string(), "at least 1")?;
         unless(self.batch > 1, "batch", self.batch.to_string(), "at least 2")?;
         unless(self.epochs > 0, "epochs", self.epochs.to_string(), "at least 1")?;
         unless(positive(self.lr), "lr", self.lr.to_string(), "more than 0")?;
@@ -132,7 +131,7 @@ pub struct Trained {
 /// title or abstract, are left out.
 ///
 /// ```text
-/// x_b = sum_i w_bi E[row_i]        w: root of how often a row occurs in the view
+/// x_b = sum_i w_bi v[word_i]       w: root of how often a word occurs in the view
 /// l   = InfoNCE of the two views of each paper among those of its batch, both ways
 /// ```
 ///
@@ -150,13 +149,13 @@ pub fn train(
     if papers.len() < config.batch {
         return Err(Error::Papers { found: papers.len(), expected: config.batch });
     }
-    let rows = lexicon.rows(config.words, config.hashed);
+    let rows = lexicon.rows(config.words);
     let device = pressrun_nn::device::named("flex")?;
-    let table = fit(&papers, &rows, config, &device, progress)?;
+    let fitted = fit(&papers, &rows, config, &device, progress)?;
     Ok(Trained {
-        model: StaticModel::quantised(rows.vocabulary, &table.rows),
-        rows: table.rows,
-        losses: table.losses,
+        model: StaticModel::quantised(rows.vocabulary, &fitted.rows, fitted.unknown),
+        rows: fitted.rows,
+        losses: fitted.losses,
         papers: papers.len(),
         words: lexicon.len(),
         steps: config.epochs * (papers.len() / config.batch),
@@ -166,6 +165,7 @@ pub fn train(
 /// The numbers of a table, and the loss on the way to them.
 struct Fitted {
     rows: Vec<f32>,
+    unknown: f32,
     losses: Vec<f64>,
 }
 
@@ -179,9 +179,9 @@ fn fit(
     let &Config { batch, epochs, lr, warm_up, temperature, .. } = config;
     let batches = papers.len() / batch;
     let steps = epochs * batches;
-    let fall = Schedule::Cosine { from: lr, to: lr * LAST, steps };
+    let fall = Schedule::Cosine { from: lr, to: lr * 0.02, steps };
     let schedule = Schedule::WarmUp { steps: warm_up.min(steps), then: Box::new(fall) };
-    let mut table = EmbeddingBag { weight: first_rows(rows, config, device) };
+    let mut words = Words::new(rows, config, device);
     let mut adam = AdamConfig::new().with_rows(true).init()?;
     let mut order: Vec<&Numbered> = papers.iter().collect();
     let mut shuffle = ChaCha8Rng::seed_from_u64(config.seed);
@@ -191,71 +191,124 @@ fn fit(
         let mut sum = 0.0;
         for (i, papers) in order.chunks_exact(batch).enumerate() {
             let step = epoch * batches + i;
-            let bags = Arc::new(views(papers, rows, config, step));
-            let y = table.forward(&bags);
+            let y = words.forward(&views(papers, rows, config, step));
             let (a, b) = (y.clone().narrow(0, 0, batch), y.narrow(0, batch, batch));
             let loss = info_nce_pairs(a, b, temperature);
             let value = f64::from(loss.clone().into_scalar::<f32>());
             if !value.is_finite() {
                 return Err(Error::Diverged { step, lr });
             }
-            table = adam.step(schedule.at(step), table, loss.backward());
+            words = adam.step(schedule.at(step), words, loss.backward());
             sum += value;
             progress(Progress { step: step + 1, steps, loss: value });
         }
         losses.push(sum / batches as f64);
     }
-    let rows = table.weight.val().inner().try_into_vec_as::<f32>().expect("single precision");
-    Ok(Fitted { rows, losses })
+    let unknown = words.unknown.val().inner().into_scalar();
+    Ok(Fitted { rows: words.vectors(), unknown, losses })
+}
+
+/// What is trained.
+#[derive(Module, Debug)]
+struct Words {
+    /// The vectors of words are these rows, each times its rate.
+    table: EmbeddingBag,
+    #[module(skip)]
+    rates: Vec<f32>,
+    /// The size of words without a row, `[1]`.
+    unknown: Param<Tensor<1>>,
+}
+
+impl Words {
+    fn new(rows: &Rows, config: &Config, device: &Device) -> Self {
+        let unknown = spread(config, rows.rarest());
+        Self {
+            table: EmbeddingBag { weight: first_rows(rows, config, device) },
+            rates: rates(rows, config),
+            unknown: Param::from_tensor(Tensor::from_floats([unknown], device)),
+        }
+    }
+
+    /// The vectors of words with rows, one after the other.
+    fn vectors(&self) -> Vec<f32> {
+        let rows = self.table.weight.val().inner();
+        let mut values: Vec<f32> = rows.try_into_vec_as().expect("single precision");
+        for (row, rate) in values.chunks_exact_mut(DIMS).zip(&self.rates) {
+            row.iter_mut().for_each(|x| *x *= rate);
+        }
+        values
+    }
+
+    /// The sums of views, `[views, DIMS]`.
+    fn forward(&self, views: &[View]) -> Tensor<2> {
+        let mut bags = Bags::default();
+        for view in views {
+            let weight = |(row, weight): &(u32, f32)| (*row, *weight * self.rates[*row as usize]);
+            bags.push(view.rows.iter().map(weight));
+        }
+        let signs = views.iter().flat_map(|view| {
+            let mut sum = [0.0; DIMS];
+            view.unknown.iter().for_each(|(word, weight)| word.add(*weight, &mut sum));
+            sum
+        });
+        let signs = TensorData::new(signs.collect(), [views.len(), DIMS]);
+        let signs = Tensor::<2>::from_data(signs, &self.unknown.device());
+        self.table.forward(&Arc::new(bags)) + signs * self.unknown.val().unsqueeze()
+    }
+}
+
+/// The standard deviation of the first numbers of a word this rare.
+fn spread(config: &Config, rarity: f32) -> f32 {
+    /// log(400), about the rarity of the words that abstracts are told apart by.
+    const USUAL: f32 = 6.0;
+    config.spread * (rarity.max(0.1) / USUAL).powf(config.power)
 }
 
 /// Random rows, longer ones for rarer words.
 fn first_rows(rows: &Rows, config: &Config, device: &Device) -> Param<Tensor<2>> {
-    /// log(400), about the rarity of the words that abstracts are told apart by.
-    const USUAL: f32 = 6.0;
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     rng.set_stream(1);
     // Sums of 8 uniform numbers are near enough to normal ones, and have the same bits everywhere.
     let mut normal = || {
-        let sum: f32 = (0..8).map(|_| rand::RngExt::random::<f32>(&mut rng)).sum();
+        let sum: f32 = (0..8).map(|_| rng.random::<f32>()).sum();
         (sum - 4.0) * 1.224_744_9
     };
-    let values: Vec<f32> = rows
-        .rarity
-        .iter()
-        .flat_map(|rarity| {
-            let spread = config.spread * (rarity.max(0.1) / USUAL).powf(config.power);
-            std::array::from_fn::<f32, DIMS, _>(|_| spread * normal())
-        })
-        .collect();
-    let data = TensorData::new(values, [rows.rarity.len(), DIMS]);
-    Param::from_tensor(Tensor::from_data(data, device))
+    let mut values = Vec::with_capacity(rows.vocabulary.len() * DIMS);
+    for ((_, rarity), rate) in rows.known().into_iter().zip(rates(rows, config)) {
+        let spread = spread(config, rarity) / rate;
+        values.extend((0..DIMS).map(|_| spread * normal()));
+    }
+    let size = [rows.vocabulary.len(), DIMS];
+    Param::from_tensor(Tensor::from_data(TensorData::new(values, size), device))
 }
 
-/// The first views of all papers, then the second ones.
-fn views(papers: &[&Numbered], rows: &Rows, config: &Config, step: usize) -> Bags {
+/// By how much the vector of each word moves when its row moves by 1.
+///
+/// Adam moves each row that a step uses by the learning rate. A word of a few papers would soon say
+/// nothing but which papers these are.
+fn rates(rows: &Rows, config: &Config) -> Vec<f32> {
+    let full = config.full_rate as f32;
+    rows.known().into_iter().map(|(papers, _)| (papers as f32 / full).min(1.0).sqrt()).collect()
+}
+
+/// The views that stand for searches, of all papers; then those that stand for the papers.
+fn views(papers: &[&Numbered], rows: &Rows, config: &Config, step: usize) -> Vec<View> {
     let dropout = (config.query_dropout, config.paper_dropout);
     let how = Views { rows, shares: config.shares, dropout };
-    let pairs: Vec<(Bag, Bag)> = papers
-        .par_iter()
-        .enumerate()
-        .map(|(i, paper)| {
-            // A stream for each, so that they do not depend on who takes them.
-            let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-            rng.set_stream(((step as u64 + 1) << 24) + i as u64);
-            pair(paper, &how, &mut rng)
-        })
-        .collect();
-    let mut bags = Bags::default();
-    pairs.iter().for_each(|(a, _)| bags.push(a.iter().copied()));
-    pairs.iter().for_each(|(_, b)| bags.push(b.iter().copied()));
-    bags
+    let pairs = papers.par_iter().enumerate().map(|(i, paper)| {
+        // A stream for each, so that they do not depend on who takes them.
+        let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+        rng.set_stream(((step as u64 + 1) << 24) + i as u64);
+        pair(paper, &how, &mut rng)
+    });
+    let (mut first, second): (Vec<View>, Vec<View>) = pairs.unzip();
+    first.extend(second);
+    first
 }
 
 #[cfg(test)]
 mod tests {
     use pressrun_search::embed::{Vector, held_out};
-    use rand::RngExt as _;
 
     use super::*;
 
@@ -286,15 +339,8 @@ mod tests {
 
     fn small() -> Config {
         let shares = Shares { title: 1.0, sentences: 0.0, passage: 0.0, keywords: 0.0 };
-        Config {
-            words: 800,
-            hashed: 20,
-            epochs: 6,
-            batch: 64,
-            warm_up: 5,
-            shares,
-            ..Config::default()
-        }
+        let config = Config { words: 800, epochs: 6, batch: 64, warm_up: 5, ..Config::default() };
+        Config { shares, full_rate: 10, ..config }
     }
 
     /// In how many of the held-out papers the title is nearer to its own abstract than to those of

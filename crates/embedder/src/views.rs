@@ -1,6 +1,6 @@
 //! Two views of a paper, which training brings together.
 
-use pressrun_search::embed::weight;
+use pressrun_search::embed::{Entry, Unknown, weight};
 use rand::{Rng, RngExt as _};
 
 use crate::corpus::Numbered;
@@ -21,7 +21,7 @@ pub struct Shares {
 
 impl Default for Shares {
     fn default() -> Self {
-        Self { title: 0.3, sentences: 0.35, passage: 0.15, keywords: 0.2 }
+        Self { title: 0.35, sentences: 0.35, passage: 0.15, keywords: 0.15 }
     }
 }
 
@@ -54,8 +54,12 @@ impl Shares {
     }
 }
 
-/// Rows with weights.
-pub(crate) type Bag = Vec<(u32, f32)>;
+/// A view: what stands for its words, with weights.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct View {
+    pub(crate) rows: Vec<(u32, f32)>,
+    pub(crate) unknown: Vec<(Unknown, f32)>,
+}
 
 /// Most words of a view that stands for a search.
 const MOST_WORDS: usize = 60;
@@ -70,12 +74,12 @@ pub(crate) struct Views<'a> {
 }
 
 /// What a search for the paper could look like, and the paper.
-pub(crate) fn pair(paper: &Numbered, views: &Views<'_>, rng: &mut impl Rng) -> (Bag, Bag) {
+pub(crate) fn pair(paper: &Numbered, views: &Views<'_>, rng: &mut impl Rng) -> (View, View) {
     let &Views { rows, shares, dropout } = views;
     let (query, document) = words(paper, rows, &shares, rng);
     let query = thinned(query, dropout.0, rng);
     let document = thinned(document, dropout.1, rng);
-    (bag(rows, query), bag(rows, document))
+    (view(rows, query), view(rows, document))
 }
 
 /// Leaves this share of words out.
@@ -123,7 +127,7 @@ fn keywords(text: &[u32], rows: &Rows, rng: &mut impl Rng) -> Vec<u32> {
     // Rejection: a text of nothing but frequent words gives fewer.
     for _ in 0..200 {
         let word = text[rng.random_range(0..text.len())];
-        if rng.random::<f32>() * RAREST < rows.rarity_of(word) && !found.contains(&word) {
+        if rng.random::<f32>() * RAREST < rows.rarity(word) && !found.contains(&word) {
             found.push(word);
         }
         if found.len() == many {
@@ -133,13 +137,20 @@ fn keywords(text: &[u32], rows: &Rows, rng: &mut impl Rng) -> Vec<u32> {
     if found.is_empty() { vec![text[0]] } else { found }
 }
 
-/// The rows of words, each with the weight of how often it occurs: what a model's
+/// What stands for words, each with the weight of how often it occurs: what a model's
 /// [`Bag`](pressrun_search::embed::Bag) computes.
-fn bag(rows: &Rows, words: Vec<u32>) -> Bag {
-    let mut list: Vec<u32> = words.into_iter().flat_map(|word| rows.of(word)).collect();
-    list.sort_unstable();
-    let runs = list.chunk_by(|a, b| a == b);
-    runs.map(|run| (run[0], weight(run.len() as u32))).collect()
+fn view(rows: &Rows, mut words: Vec<u32>) -> View {
+    words.sort_unstable();
+    let mut view = View::default();
+    for run in words.chunk_by(|a, b| a == b) {
+        let weight = weight(run.len() as u32);
+        match rows.entry(run[0]) {
+            Entry::Row(row) => view.rows.push((row, weight)),
+            Entry::Unknown(word) => view.unknown.push((word, weight)),
+            Entry::Number => {}
+        }
+    }
+    view
 }
 
 #[cfg(test)]
@@ -156,7 +167,7 @@ mod tests {
             summary: "Red uno uno. Blue dos. Gates tres. Green four. Five.".into(),
         };
         let (mut papers, lexicon) = read(&[paper]);
-        (papers.remove(0), lexicon.rows(100, 0))
+        (papers.remove(0), lexicon.rows(100))
     }
 
     fn only(kind: Kind) -> Shares {
@@ -169,12 +180,13 @@ mod tests {
         }
     }
 
-    fn both(paper: &Numbered, rows: &Rows, kind: Kind, rng: &mut ChaCha8Rng) -> (Bag, Bag) {
+    fn both(paper: &Numbered, rows: &Rows, kind: Kind, rng: &mut ChaCha8Rng) -> (View, View) {
         pair(paper, &Views { rows, shares: only(kind), dropout: (0.0, 0.0) }, rng)
     }
 
-    fn named(bag: &Bag, rows: &Rows) -> Vec<(String, f32)> {
-        let mut names: Vec<_> = bag
+    fn named(view: &View, rows: &Rows) -> Vec<(String, f32)> {
+        let mut names: Vec<_> = view
+            .rows
             .iter()
             .map(|(row, w)| (rows.vocabulary.word(*row as usize).to_owned(), *w))
             .collect();
@@ -227,14 +239,33 @@ mod tests {
             })
             .collect();
         let (papers, lexicon) = read(&papers);
-        let rows = lexicon.rows(1000, 0);
+        let rows = lexicon.rows(1000);
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         for paper in papers.iter().take(20) {
             let (a, b) = both(paper, &rows, Kind::Keywords, &mut rng);
+            let (a, b) = (named(&a, &rows), named(&b, &rows));
             assert!((1..=3).contains(&a.len()), "{a:?}");
-            assert!(a.iter().all(|(row, w)| *w == 1.0 && b.iter().any(|(other, _)| other == row)));
-            assert!(a.iter().all(|(row, _)| rows.rarity[*row as usize] > 0.0));
+            assert!(
+                a.iter().all(|(word, w)| *w == 1.0 && b.iter().any(|(other, _)| other == word))
+            );
+            assert!(a.iter().all(|(word, _)| word != "word"), "{a:?}");
         }
+    }
+
+    #[test]
+    fn words_without_rows_are_told_apart() {
+        let papers = [Paper { title: "Red".into(), summary: "uno uno dos 7.5".into() }];
+        let (_, lexicon) = read(&papers);
+        let (none, rows) = (lexicon.rows(0), lexicon.rows(1));
+        let all: Vec<u32> = (0..lexicon.len() as u32).collect();
+        let words = view(&none, [all.clone(), all[..1].to_vec()].concat());
+        assert!(words.rows.is_empty() && words.unknown.len() == 3);
+        assert!(words.unknown.iter().any(|(_, w)| *w == 2f32.sqrt()));
+        let words = view(&rows, all);
+        // A number has a row like any other word if it is frequent enough: here all are as frequent,
+        // and it is the first.
+        assert_eq!(rows.vocabulary.word(0), "7.5");
+        assert_eq!((words.rows.len(), words.unknown.len()), (1, 3));
     }
 
     #[test]

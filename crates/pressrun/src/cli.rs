@@ -321,9 +321,6 @@ pub struct EmbedTrainArgs {
     /// Words with a row of their own, at most.
     #[arg(long, value_name = "N")]
     pub words: Option<usize>,
-    /// Rows that all other words share.
-    #[arg(long, value_name = "N")]
-    pub hashed: Option<u32>,
     /// Learning rate at its height.
     #[arg(long, value_name = "X")]
     pub lr: Option<f64>,
@@ -342,6 +339,9 @@ pub struct EmbedTrainArgs {
     /// Share of words left out of a paper.
     #[arg(long, value_name = "X")]
     pub paper_dropout: Option<f64>,
+    /// Papers with a word from which its vector moves at the full learning rate.
+    #[arg(long, value_name = "N")]
+    pub full_rate: Option<usize>,
     /// Shares of the views: title, sentences, passage, keywords.
     #[arg(long, value_name = "X", value_delimiter = ',')]
     pub shares: Option<Vec<f64>>,

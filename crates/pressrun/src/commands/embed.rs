@@ -91,7 +91,8 @@ fn trained(args: &EmbedTrainArgs) -> Result<()> {
     info(&trained.model);
     if args.score {
         let vocabulary = trained.model.vocabulary();
-        let unrounded = Unrounded { vocabulary, rows: &trained.rows };
+        let unrounded =
+            Unrounded { vocabulary, rows: &trained.rows, unknown: trained.model.unknown() };
         println!("single precision:");
         score(&unrounded, &papers, 1, Precision::Exact);
         println!("8 bits:");
@@ -111,7 +112,6 @@ fn config(args: &EmbedTrainArgs) -> Result<Config> {
     };
     Ok(Config {
         words: args.words.unwrap_or(default.words),
-        hashed: args.hashed.unwrap_or(default.hashed),
         epochs: args.epochs.unwrap_or(default.epochs),
         batch: args.batch.unwrap_or(default.batch),
         lr: args.lr.unwrap_or(default.lr),
@@ -120,6 +120,7 @@ fn config(args: &EmbedTrainArgs) -> Result<Config> {
         power: args.power.unwrap_or(default.power),
         query_dropout: args.query_dropout.unwrap_or(default.query_dropout),
         paper_dropout: args.paper_dropout.unwrap_or(default.paper_dropout),
+        full_rate: args.full_rate.unwrap_or(default.full_rate),
         seed: args.seed.unwrap_or(default.seed),
         shares,
         ..default
@@ -130,9 +131,8 @@ fn info(model: &StaticModel) {
     let vocabulary = model.vocabulary();
     println!("{}", model.identity());
     println!("numbers in a vector  {}", model.dims());
-    println!("rows                 {}", vocabulary.rows());
-    println!("  of words           {}", vocabulary.len());
-    println!("  shared by others   {}", vocabulary.hashed());
+    println!("words                {}", vocabulary.len());
+    println!("size of unknown ones {:.4}", model.unknown());
     println!("checksum             {:016x}", model.checksum());
     if let Ok(bytes) = model.write() {
         println!("bytes                {}", bytes.len());

@@ -34,12 +34,12 @@ fn a_model_is_trained_scored_and_asked() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("papers.jsonl"), corpus()).unwrap();
     let mut train = vec!["train", "--corpus", "papers.jsonl", "--out", "a.bin", "--batch", "30"];
-    train.extend(["--epochs", "20", "--words", "500", "--hashed", "10", "--seed", "3"]);
+    train.extend(["--epochs", "20", "--words", "500", "--full-rate", "10", "--seed", "3"]);
     let (status, stdout, stderr) = embed(folder.path(), &train);
     assert_eq!(status, 0, "{stderr}");
     assert!(stderr.contains("papers.jsonl:301: no title"), "{stderr}");
     assert!(stdout.contains("papers.jsonl: 300 papers, 1 bad records"), "{stdout}");
-    assert!(stdout.contains(", seed 3, ") && stdout.contains("shared by others   10"), "{stdout}");
+    assert!(stdout.contains(", seed 3, ") && stdout.contains("words                4"), "{stdout}");
 
     let (_, info, _) = embed(folder.path(), &["info", "a.bin"]);
     let first = info.lines().next().unwrap();

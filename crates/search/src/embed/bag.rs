@@ -1,7 +1,7 @@
 //! Words of a text, counted, then summed.
 
-use super::StaticModel;
 use super::vector::{DIMS, Vector, normalise};
+use super::{Entry, StaticModel, Unknown};
 
 /// Most repetitions of a row that are told apart.
 const MOST: usize = 255;
@@ -37,6 +37,8 @@ pub struct Bag<'a> {
     counts: Vec<u8>,
     /// The rows that do, in the order of their first words.
     rows: Vec<u32>,
+    /// Words without a row, with repetitions.
+    unknown: Vec<Unknown>,
     /// [`weight`] for every count.
     weights: [f32; MOST + 1],
 }
@@ -45,20 +47,24 @@ impl<'a> Bag<'a> {
     pub(super) fn new(model: &'a StaticModel) -> Self {
         let counts = vec![0; model.rows.len()];
         let weights = std::array::from_fn(|times| weight(times as u32));
-        Self { model, counts, rows: Vec::with_capacity(256), weights }
+        let rows = Vec::with_capacity(256);
+        Self { model, counts, rows, unknown: Vec::new(), weights }
     }
 
     /// Adds a word in the form that [`stems`](super::stems) gives it.
     #[inline]
     pub fn word(&mut self, stem: &str) {
-        let Self { model, counts, rows, .. } = self;
-        model.vocabulary.rows_of(stem, &mut |row| {
-            let count = &mut counts[row as usize];
-            if *count == 0 {
-                rows.push(row);
+        match self.model.vocabulary.entry(stem) {
+            Entry::Row(row) => {
+                let count = &mut self.counts[row as usize];
+                if *count == 0 {
+                    self.rows.push(row);
+                }
+                *count = count.saturating_add(1);
             }
-            *count = count.saturating_add(1);
-        });
+            Entry::Unknown(word) => self.unknown.push(word),
+            Entry::Number => {}
+        }
     }
 
     /// The vector of the words since the last call: of length 1, or of zeros if there were none.
@@ -72,6 +78,12 @@ impl<'a> Bag<'a> {
                 *sum += factor * f32::from(*x);
             }
         }
+        self.unknown.sort_unstable();
+        for run in self.unknown.chunk_by(|a, b| a == b) {
+            let times = run.len().min(MOST);
+            run[0].add(self.weights[times] * self.model.unknown, &mut sum);
+        }
+        self.unknown.clear();
         normalise(&mut sum);
         sum
     }

@@ -61,6 +61,12 @@ pub enum ModelError {
         /// Its scale.
         value: f32,
     },
+    /// A size of unknown words that is no number.
+    #[error("the size of unknown words is `{value}`; expected a finite number")]
+    Unknown {
+        /// It.
+        value: f32,
+    },
     /// It makes too large a file.
     #[error("the model has {bytes} bytes; expected at most {MAX_FILE}")]
     TooLarge {

@@ -5,13 +5,13 @@
 //! version 1                     u32, little-endian as all numbers
 //! numbers in a vector           u32, 256
 //! words                         u32
-//! shared rows                   u32
 //! bytes of the words            u32
+//! size of unknown words         f32
 //! 0                             u32
-//! checksum of all that follows  u64
+//! checksum of all the rest      u64
 //! length of each word           u8 each
 //! the words                     UTF-8, one after the other
-//! scale of each row             f32 each; rows of the words, then the shared ones
+//! scale of each row             f32 each
 //! rows                          i8, 256 each
 //! ```
 
@@ -39,31 +39,33 @@ impl StaticModel {
         }
         input.expect("version", VERSION)?;
         input.expect("numbers in a vector", DIMS as u32)?;
-        let [words, hashed, text] =
-            [input.u32("words")?, input.u32("shared rows")?, input.u32("bytes of the words")?];
+        let [words, text] = [input.u32("words")?, input.u32("bytes of the words")?];
+        let unknown = f32::from_bits(input.u32("size of unknown words")?);
         input.expect("reserved", 0)?;
         let checksum = input.take("checksum", 8)?;
         let checksum = u64::from_le_bytes(checksum.try_into().expect("8 bytes"));
         // In 64 bits none of these sums overflows.
-        let rows = u64::from(words) + u64::from(hashed);
-        let body = u64::from(words) + u64::from(text) + rows * (4 + DIMS as u64);
+        let body = u64::from(text) + u64::from(words) * (1 + 4 + DIMS as u64);
         let (found, expected) = (bytes.len() as u64, HEADER as u64 + body);
         if found != expected {
             return Err(ModelError::Length { found, expected });
         }
-        let found = wide(&bytes[HEADER..]);
+        let found = checksum_of(bytes);
         if found != checksum {
             return Err(ModelError::Checksum { found, expected: checksum });
         }
-        let vocabulary = vocabulary(&mut input, words as usize, text as usize, hashed)?;
-        let scales = input.take("scales", rows as usize * 4)?.as_chunks::<4>().0;
+        let vocabulary = vocabulary(&mut input, words as usize, text as usize)?;
+        let scales = input.take("scales", words as usize * 4)?.as_chunks::<4>().0;
         let scales: Vec<f32> = scales.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         if let Some(row) = scales.iter().position(|scale| !scale.is_finite()) {
             return Err(ModelError::Scale { row, value: scales[row] });
         }
-        let rows = input.take("rows", rows as usize * DIMS)?.as_chunks::<DIMS>().0;
+        if !unknown.is_finite() {
+            return Err(ModelError::Unknown { value: unknown });
+        }
+        let rows = input.take("rows", words as usize * DIMS)?.as_chunks::<DIMS>().0;
         let rows = rows.iter().map(|row| row.map(|byte| byte as i8)).collect();
-        Ok(Self { vocabulary, scales, rows, checksum: wide(&bytes[..HEADER - 8]) ^ found })
+        Ok(Self { vocabulary, scales, rows, unknown, checksum })
     }
 
     /// The model's file.
@@ -85,17 +87,17 @@ impl StaticModel {
 
     /// The checksum of all that the file says.
     pub(super) fn compute_checksum(&self) -> u64 {
-        let file = self.encode();
-        wide(&file[..HEADER - 8]) ^ wide(&file[HEADER..])
+        checksum_of(&self.encode())
     }
 
     fn encode(&self) -> Vec<u8> {
         let vocabulary = &self.vocabulary;
         let text: usize = vocabulary.words().map(str::len).sum();
-        let mut out = Vec::with_capacity(HEADER + text + vocabulary.rows() * (5 + DIMS));
+        let mut out = Vec::with_capacity(HEADER + text + vocabulary.len() * (5 + DIMS));
         out.extend_from_slice(MAGIC);
         let words = vocabulary.len() as u32;
-        for number in [VERSION, DIMS as u32, words, vocabulary.hashed(), text as u32, 0] {
+        let unknown = self.unknown.to_bits();
+        for number in [VERSION, DIMS as u32, words, text as u32, unknown, 0] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(&[0; 8]);
@@ -103,18 +105,18 @@ impl StaticModel {
         vocabulary.words().for_each(|word| out.extend_from_slice(word.as_bytes()));
         self.scales.iter().for_each(|scale| out.extend_from_slice(&scale.to_le_bytes()));
         self.rows.iter().for_each(|row| out.extend(row.iter().map(|x| *x as u8)));
-        let checksum = wide(&out[HEADER..]);
+        let checksum = checksum_of(&out);
         out[HEADER - 8..HEADER].copy_from_slice(&checksum.to_le_bytes());
         out
     }
 }
 
-fn vocabulary(
-    input: &mut Input<'_>,
-    words: usize,
-    text: usize,
-    hashed: u32,
-) -> Result<Vocabulary, ModelError> {
+/// The checksum of a file that is as long as a header at least.
+pub(super) fn checksum_of(file: &[u8]) -> u64 {
+    wide(&file[..HEADER - 8]) ^ wide(&file[HEADER..])
+}
+
+fn vocabulary(input: &mut Input<'_>, words: usize, text: usize) -> Result<Vocabulary, ModelError> {
     let lengths = input.take("lengths of the words", words)?;
     let text = input.take("words", text)?;
     let mut start = 0;
@@ -130,7 +132,7 @@ fn vocabulary(
     if start != text.len() {
         return Err(ModelError::Word { row: words, expected: "no bytes after the last word" });
     }
-    Ok(Vocabulary::new(list, hashed))
+    Ok(Vocabulary::new(list))
 }
 
 /// Bytes that have not been read yet.

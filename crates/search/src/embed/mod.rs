@@ -24,7 +24,7 @@ pub use model::StaticModel;
 pub use split::held_out;
 pub use vector::{DIMS, Stored, Vector, dot, normalise, quantise, similarity};
 pub(crate) use vector::{UNIT, rounded};
-pub use vocabulary::Vocabulary;
+pub use vocabulary::{Entry, Unknown, Vocabulary};
 
 /// What makes vectors of texts.
 pub trait Embedder: Send + Sync {

@@ -10,7 +10,8 @@ use super::{Embedder, Vocabulary, stems};
 /// length 1.
 ///
 /// ```text
-/// y = sum over rows r of the text of sqrt(times that r occurs) scale[r] row[r];   y / |y|
+/// y = sum over words of sqrt(times that it occurs) v[word];   y / |y|
+/// v = scale[r] row[r] of the word's row r;  u signs of its hash if it has none;  0 if a number
 /// ```
 ///
 /// How much a word matters is in the length of its vector. The rows have 8 bits for each number and
@@ -20,9 +21,9 @@ use super::{Embedder, Vocabulary, stems};
 /// ```
 /// use pressrun_search::embed::{DIMS, StaticModel, Vocabulary};
 ///
-/// let mut rows = vec![0.0; 3 * DIMS];
+/// let mut rows = vec![0.0; 2 * DIMS];
 /// (rows[0], rows[DIMS + 1]) = (2.0, 1.0);
-/// let model = StaticModel::quantised(Vocabulary::new(["gate", "open"], 1), &rows);
+/// let model = StaticModel::quantised(Vocabulary::new(["gate", "open"]), &rows, 0.1);
 /// let x = model.embed("Gates open.");
 /// assert!((x[0] - 0.894).abs() < 1e-3 && (x[1] - 0.447).abs() < 1e-3);
 /// assert_eq!(model.embed(""), [0.0; DIMS]);
@@ -32,19 +33,21 @@ pub struct StaticModel {
     pub(super) vocabulary: Vocabulary,
     pub(super) scales: Vec<f32>,
     pub(super) rows: Vec<[i8; DIMS]>,
+    pub(super) unknown: f32,
     pub(super) checksum: u64,
 }
 
 impl StaticModel {
-    /// A model with these vectors, one for each row of the vocabulary, rounded to 8 bits.
+    /// A model with these vectors, one for each word of the vocabulary, rounded to 8 bits; and with
+    /// this number in place of u.
     ///
     /// What is no number becomes 0.
     ///
     /// # Panics
-    /// If `rows` has not as many numbers as the vocabulary has rows.
-    pub fn quantised(vocabulary: Vocabulary, rows: &[f32]) -> Self {
+    /// If there is not one vector for each word.
+    pub fn quantised(vocabulary: Vocabulary, rows: &[f32], unknown: f32) -> Self {
         let (rows, rest) = rows.as_chunks::<DIMS>();
-        let (found, expected) = (rows.len(), vocabulary.rows());
+        let (found, expected) = (rows.len(), vocabulary.len());
         assert!(
             found == expected && rest.is_empty(),
             "StaticModel: {found} rows of {DIMS}; expected {expected}"
@@ -59,7 +62,8 @@ impl StaticModel {
                 (scale, row.map(|x| (finite(x) * factor).round() as i8))
             })
             .unzip();
-        let mut model = Self { vocabulary, scales, rows, checksum: 0 };
+        let unknown = finite(unknown);
+        let mut model = Self { vocabulary, scales, rows, unknown, checksum: 0 };
         model.checksum = model.compute_checksum();
         model
     }
@@ -67,6 +71,11 @@ impl StaticModel {
     /// The words that have rows.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
+    }
+
+    /// How much a word without a row counts: the size of each number of its vector.
+    pub fn unknown(&self) -> f32 {
+        self.unknown
     }
 
     /// A number that changes when anything in the model does.
@@ -99,7 +108,7 @@ impl StaticModel {
 impl fmt::Debug for StaticModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("StaticModel");
-        out.field("words", &self.vocabulary.len()).field("rows", &self.rows.len());
+        out.field("words", &self.vocabulary.len()).field("unknown", &self.unknown);
         out.field("checksum", &format_args!("{:016x}", self.checksum)).finish_non_exhaustive()
     }
 }

@@ -2,13 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Ten words and three shared rows, with numbers of different sizes.
+/// Ten words with numbers of different sizes.
 fn small() -> StaticModel {
     let words: Vec<String> = (0..10).map(|i| format!("word{i}x")).collect();
-    let vocabulary = Vocabulary::new(words.iter().map(String::as_str), 3);
+    let vocabulary = Vocabulary::new(words.iter().map(String::as_str));
     let number = |i: usize| (i as f32 * 0.7).sin() * (1 + i / DIMS) as f32;
-    let rows: Vec<f32> = (0..13 * DIMS).map(number).collect();
-    StaticModel::quantised(vocabulary, &rows)
+    let rows: Vec<f32> = (0..10 * DIMS).map(number).collect();
+    StaticModel::quantised(vocabulary, &rows, 0.25)
 }
 
 #[test]
@@ -20,9 +20,9 @@ fn a_file_comes_back() {
     assert_eq!(read.write().unwrap(), file);
     assert_eq!(Embedder::identity(&read), Embedder::identity(&model));
     assert_eq!(read.embed("word3x, and others"), model.embed("word3x, and others"));
-    let empty = StaticModel::quantised(Vocabulary::new([], 0), &[]);
+    let empty = StaticModel::quantised(Vocabulary::new([]), &[], 0.0);
     assert_eq!(StaticModel::read(&empty.write().unwrap()).unwrap(), empty);
-    assert_eq!(empty.embed("word3x"), [0.0; DIMS]);
+    assert_eq!(empty.embed("3"), [0.0; DIMS]);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn what_is_wrong_with_a_file_is_told() {
     let repaired = |change: &dyn Fn(&mut Vec<u8>)| {
         error(&|file| {
             change(file);
-            let sum = hash::wide(&file[40..]);
+            let sum = format::checksum_of(file);
             file[32..40].copy_from_slice(&sum.to_le_bytes());
         })
     };
@@ -58,23 +58,25 @@ fn what_is_wrong_with_a_file_is_told() {
     let scale = 40 + 10 + 60;
     let found = repaired(&|f| f[scale..scale + 4].copy_from_slice(&f32::NAN.to_le_bytes()));
     assert_eq!(found, "the scale of row 0 is `NaN`; expected a finite number");
+    let found = repaired(&|f| f[24..28].copy_from_slice(&f32::INFINITY.to_le_bytes()));
+    assert_eq!(found, "the size of unknown words is `inf`; expected a finite number");
 }
 
 #[test]
 fn a_model_that_is_too_large_is_not_written() {
-    let vocabulary = Vocabulary::new([], 31_000);
-    let model = StaticModel::quantised(vocabulary, &vec![0.5; 31_000 * DIMS]);
+    let words = vec!["word"; 31_000];
+    let model = StaticModel::quantised(Vocabulary::new(words), &vec![0.5; 31_000 * DIMS], 0.1);
     let error = model.write().unwrap_err();
-    assert_eq!(error, ModelError::TooLarge { bytes: 40 + 31_000 * 260 });
+    assert_eq!(error, ModelError::TooLarge { bytes: 40 + 31_000 * 265 });
     let long = "x".repeat(256);
-    let model = StaticModel::quantised(Vocabulary::new([&long[..]], 0), &[1.0; DIMS]);
+    let model = StaticModel::quantised(Vocabulary::new([&long[..]]), &[1.0; DIMS], 0.1);
     assert!(matches!(model.write(), Err(ModelError::Word { row: 0, .. })));
 }
 
 #[test]
 fn rows_keep_their_numbers_to_half_a_step() {
     let model = small();
-    for row in 0..13 {
+    for row in 0..10 {
         let vector = model.vector(row);
         for (j, found) in vector.iter().enumerate() {
             let i = row * DIMS + j;
@@ -95,6 +97,11 @@ fn repetitions_count_by_their_root() {
     assert!(found.iter().zip(by_hand).all(|(f, e)| (f - e).abs() < 1e-6));
     let length: f32 = found.iter().map(|x| x * x).sum();
     assert!((length - 1.0).abs() < 1e-5);
+    // Of words without a row, too; numbers count nothing.
+    let once = model.embed("unknown");
+    let twice = model.embed("unknown 93.7 unknown");
+    assert!(twice.iter().zip(once).all(|(f, e)| (f - e).abs() < 1e-6));
+    assert!(once.iter().all(|x| (x.abs() - 1.0 / 16.0).abs() < 1e-6));
     // More than are told apart.
     let many = model.embed(&"word4x ".repeat(300));
     assert!(many.iter().zip(model.embed("word4x")).all(|(f, e)| (f - e).abs() < 1e-6));
@@ -116,7 +123,7 @@ fn the_shipped_model_is_whole() {
     let file = include_bytes!("../../model/static-256.bin");
     assert!(file.len() <= MAX_FILE);
     assert_eq!(model.write().unwrap(), file);
-    let zero = (0..model.vocabulary().rows()).filter(|row| model.vector(*row) == [0.0; DIMS]);
+    let zero = (0..model.vocabulary().len()).filter(|row| model.vector(*row) == [0.0; DIMS]);
     assert_eq!(zero.count(), 0);
     let norm = |word| {
         let row = model.vocabulary().row(word).unwrap();
@@ -145,12 +152,12 @@ proptest! {
 
     #[test]
     fn any_words_come_back(list in prop::collection::hash_set("[a-z]{1,9}x", 0..30), text in "\\PC{0,40}") {
-        let vocabulary = Vocabulary::new(list.iter().map(String::as_str), 2);
+        let vocabulary = Vocabulary::new(list.iter().map(String::as_str));
         for (row, word) in list.iter().enumerate() {
             prop_assert_eq!(vocabulary.row(word), Some(row as u32));
         }
-        let rows = vec![0.5; vocabulary.rows() * DIMS];
-        let model = StaticModel::quantised(vocabulary, &rows);
+        let rows = vec![0.5; vocabulary.len() * DIMS];
+        let model = StaticModel::quantised(vocabulary, &rows, 0.5);
         prop_assert_eq!(&StaticModel::read(&model.write().unwrap()).unwrap(), &model);
         let x = model.embed(&text);
         prop_assert!(x.iter().all(|x| x.is_finite()));
