@@ -21,6 +21,10 @@ pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// writers run side by side it is `FOR UPDATE SKIP LOCKED`.
 pub(crate) const SKIP_LOCKED: &str = "";
 
+/// What a migration says with `--clustered`: that rows lie in the order of their primary key, which
+/// then is not stored a second time. Nothing where there is no such thing.
+pub(crate) const CLUSTERED: &str = "WITHOUT ROWID";
+
 /// Writes the placeholder of the value of that number into a statement that is put together.
 ///
 /// Statements that are written out use `$1`, which both databases read. Here SQLite gets its `?`:

@@ -1,7 +1,7 @@
 //! The form of the database, step by step.
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, Connection, SqlStr};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, SqlSafeStr};
 
 use crate::{Result, dialect};
 
@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "records", include_str!("../migrations/0002_records.sql")),
     (3, "runs", include_str!("../migrations/0003_runs.sql")),
     (4, "changes", include_str!("../migrations/0004_changes.sql")),
+    (5, "clustered", include_str!("../migrations/0005_clustered.sql")),
 ];
 
 /// Brings the database to the newest form.
@@ -23,8 +24,14 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 /// (That is SQLite's way. On PostgreSQL sqlx takes an advisory lock, which holds only if no
 /// transaction is around it: the lock would be given back before the commit.)
 pub(crate) async fn run(connection: &mut AnyConnection) -> Result<()> {
-    let migrations = MIGRATIONS.iter().map(|&(version, name, statements)| {
-        let statements = SqlStr::from_static(statements);
+    run_to(connection, MIGRATIONS.len()).await
+}
+
+/// The first so many steps.
+async fn run_to(connection: &mut AnyConnection, steps: usize) -> Result<()> {
+    let migrations = MIGRATIONS[..steps].iter().map(|&(version, name, statements)| {
+        let statements = statements.replace("--clustered", dialect::CLUSTERED);
+        let statements = AssertSqlSafe(statements).into_sql_str();
         Migration::new(version, name.into(), MigrationType::Simple, statements, false)
     });
     let migrator = Migrator::with_migrations(migrations.collect());
@@ -36,8 +43,31 @@ pub(crate) async fn run(connection: &mut AnyConnection) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::MIGRATIONS;
+    use sqlx::{Connection, Executor, Row};
+
+    use super::{MIGRATIONS, run, run_to};
     use crate::Constraint;
+
+    #[tokio::test]
+    async fn rows_survive_their_table_being_made_anew() {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect("sqlite::memory:").await.unwrap();
+        run_to(&mut connection, 4).await.unwrap();
+        let before = "
+            INSERT INTO papers (added_at, id, dated, title, authors, title_key, summary)
+                VALUES (1, 'gates', '', 'Gates', 'Ada King', 'gates', '');
+            INSERT INTO paper_authors VALUES (0, 'Ada King', 'gates'), (1, 'Max Born', 'gates');
+            INSERT INTO paper_keys VALUES (7, 'gates', 'king', 'gates');";
+        connection.execute(before).await.unwrap();
+        run(&mut connection).await.unwrap();
+        let text = "SELECT position || name || paper FROM paper_authors
+            UNION ALL SELECT added_at || title_key || surname || paper FROM paper_keys ORDER BY 1";
+        let rows = connection.fetch_all(text).await.unwrap();
+        let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(rows, ["0Ada Kinggates", "1Max Borngates", "7gateskinggates"]);
+        // A second time nothing happens.
+        run(&mut connection).await.unwrap();
+    }
 
     #[test]
     fn every_file_is_listed_and_every_constraint_is_named() {

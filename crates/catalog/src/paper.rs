@@ -111,6 +111,32 @@ pub struct Paper {
     pub added_at: Timestamp,
 }
 
+impl Paper {
+    /// A paper that has just come into a catalogue: nobody has voted on it or run it.
+    pub fn new(new: NewPaper, added_at: Timestamp) -> Self {
+        Self {
+            id: new.id,
+            slug: new.slug,
+            title: new.title,
+            summary: new.summary,
+            authors: new.authors,
+            published: new.published,
+            listed: new.listed,
+            category: new.category,
+            arxiv_id: new.arxiv_id,
+            doi: new.doi,
+            venue: new.venue,
+            code_url: new.code_url,
+            code_licence: new.code_licence,
+            tags: new.tags,
+            votes: 0,
+            comments: 0,
+            verdicts: None,
+            added_at,
+        }
+    }
+}
+
 /// How many claims of a paper had which outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct VerdictCounts {

@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) change: Change,
     /// Its authors as they are stored.
     pub(crate) authors_before: Vec<String>,
+    /// Under which it was written; 0 before that.
+    pub(crate) revision: i64,
 }
 
 /// A title and a first author's surname under which an entry has been met.
@@ -71,6 +73,7 @@ impl Plan {
             title: title_key(&paper.title),
             paper,
             change: Change::Unchanged,
+            revision: 0,
         });
     }
 
@@ -95,6 +98,7 @@ impl Plan {
             title: new.title.clone(),
             change: Change::Added,
             authors_before: Vec::new(),
+            revision: 0,
         });
         let index = self.entries.len() - 1;
         self.push_key(new.title, new.surname, index, KeyChange::New);

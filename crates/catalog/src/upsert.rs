@@ -1,6 +1,6 @@
 //! Writing papers.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use sqlx::any::{Any, AnyArguments};
 use sqlx::query::Query;
@@ -9,9 +9,9 @@ use sqlx::{AssertSqlSafe, Row, Transaction};
 use crate::changes::last_revision;
 use crate::paper::{NEW_PAPER_COLUMNS, new_paper};
 use crate::plan::{Change, Entry, Key, KeyChange, Plan};
-use crate::sql::{chunks, now, rows};
+use crate::sql::{chunks, moment, now, rows};
 use crate::tidy::{Tidy, tidy};
-use crate::{Catalog, NewPaper, Result};
+use crate::{Catalog, NewPaper, Paper, Result};
 
 /// What became of the papers of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +24,14 @@ pub struct Upserted {
     pub unchanged: u64,
     /// Ids in the catalogue of the papers given, in their order.
     pub ids: Vec<String>,
+}
+
+/// What one transaction has written.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) done: Upserted,
+    /// The papers that were added, by revision.
+    pub(crate) new: Vec<(i64, Paper)>,
 }
 
 /// How many keys one look-up asks for.
@@ -41,14 +49,14 @@ impl Catalog {
     /// none; nothing is written then.
     pub async fn upsert(&self, papers: &[NewPaper]) -> Result<Upserted> {
         let papers: Vec<Tidy> = papers.iter().map(tidy).collect::<Result<_>>()?;
-        self.upsert_tidy(papers).await
+        Ok(self.upsert_tidy(papers).await?.done)
     }
 
     /// [`Catalog::upsert`] of papers that [`tidy`] has been over.
-    pub(crate) async fn upsert_tidy(&self, papers: Vec<Tidy>) -> Result<Upserted> {
+    pub(crate) async fn upsert_tidy(&self, papers: Vec<Tidy>) -> Result<Written> {
         let mut done = Upserted::default();
         if papers.is_empty() {
-            return Ok(done);
+            return Ok(Written::default());
         }
         let mut transaction = self.write().await?;
         let mut plan = known(&mut transaction, &papers).await?;
@@ -64,9 +72,14 @@ impl Catalog {
         }
         let ids = indices.iter().map(|&i| plan.entries[i].paper.id.clone());
         done.ids = ids.collect();
-        write(&mut transaction, &plan).await?;
+        let now = now();
+        write(&mut transaction, &mut plan, now).await?;
         transaction.commit().await?;
-        Ok(done)
+        let added = plan.entries.into_iter().filter(|entry| entry.change == Change::Added);
+        let mut new: Vec<(i64, Paper)> =
+            added.map(|entry| (entry.revision, Paper::new(entry.paper, moment(now)))).collect();
+        new.sort_unstable_by_key(|(revision, _)| *revision);
+        Ok(Written { done, new })
     }
 }
 
@@ -75,7 +88,7 @@ type Field = fn(&NewPaper) -> &Option<String>;
 
 /// A plan that holds every stored paper which one of `papers` might be.
 async fn known(transaction: &mut Transaction<'_, Any>, papers: &[Tidy]) -> Result<Plan> {
-    let titles: BTreeSet<&str> = papers.iter().map(|p| p.title.as_str()).collect();
+    let titles = papers.iter().map(|p| p.title.clone()).collect();
     let keys = load_keys(transaction, titles).await?;
     let mut plan = Plan::default();
     let ids = papers.iter().map(|p| p.id.clone());
@@ -89,7 +102,7 @@ async fn known(transaction: &mut Transaction<'_, Any>, papers: &[Tidy]) -> Resul
     }
     // Where the first choice of an id is taken, or may be by one of this batch, the others count.
     let mut met = HashSet::new();
-    let mut more = BTreeSet::new();
+    let mut more = Vec::new();
     for paper in papers.iter().filter(|p| p.paper.id.is_empty()) {
         if plan.entry(&paper.id).is_some() || !met.insert(&paper.id) {
             more.extend(paper.other_ids());
@@ -107,9 +120,9 @@ async fn known(transaction: &mut Transaction<'_, Any>, papers: &[Tidy]) -> Resul
 /// Title, surname and paper of every key of these titles, oldest first.
 async fn load_keys(
     transaction: &mut Transaction<'_, Any>,
-    titles: BTreeSet<&str>,
+    titles: Vec<String>,
 ) -> Result<Vec<(String, String, String)>> {
-    let titles: Vec<String> = titles.into_iter().map(str::to_owned).collect();
+    let titles = in_order(titles);
     let sql = format!(
         "SELECT title_key, surname, paper FROM paper_keys WHERE title_key IN {} \
          ORDER BY added_at, paper, surname",
@@ -129,9 +142,9 @@ async fn load(
     transaction: &mut Transaction<'_, Any>,
     plan: &mut Plan,
     column: &str,
-    values: BTreeSet<String>,
+    values: Vec<String>,
 ) -> Result<()> {
-    let values: Vec<String> = values.into_iter().collect();
+    let values = in_order(values);
     let sql =
         format!("SELECT {NEW_PAPER_COLUMNS} FROM papers WHERE {column} IN {}", rows(1, LOOKUP));
     for values in values.chunks(LOOKUP) {
@@ -145,6 +158,13 @@ async fn load(
     Ok(())
 }
 
+/// Keys in the order of the index, each once: neighbours are on the same pages.
+fn in_order(mut keys: Vec<String>) -> Vec<String> {
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
 /// A look-up of [`LOOKUP`] keys; where there are fewer the first stands for the rest, so that the
 /// text is always the same and stays prepared.
 fn repeat<'q>(sql: &str, keys: &[String]) -> Query<'q, Any, AnyArguments> {
@@ -156,13 +176,19 @@ fn repeat<'q>(sql: &str, keys: &[String]) -> Query<'q, Any, AnyArguments> {
 }
 
 /// Writes all entries of a plan that have changed.
-async fn write(transaction: &mut Transaction<'_, Any>, plan: &Plan) -> Result<()> {
-    let changed = plan.entries.iter().filter(|e| e.change != Change::Unchanged);
+async fn write(transaction: &mut Transaction<'_, Any>, plan: &mut Plan, now: i64) -> Result<()> {
+    let changed = plan.entries.iter_mut().filter(|e| e.change != Change::Unchanged);
     // In the order of the keys, here and below: neighbours then fall into the same index pages.
-    let mut changed: Vec<&Entry> = changed.collect();
+    let mut changed: Vec<&mut Entry> = changed.collect();
     changed.sort_unstable_by(|a, b| a.paper.id.cmp(&b.paper.id));
-    let now = now();
-    let mut revision = last_revision(transaction).await?;
+    let last = last_revision(transaction).await?;
+    let changed: Vec<&Entry> = (last + 1..)
+        .zip(changed)
+        .map(|(revision, entry)| {
+            entry.revision = revision;
+            &*entry
+        })
+        .collect();
     for chunk in chunks(&changed, 18) {
         // One statement for new and known papers: what the catalogue adds to a paper itself (votes,
         // verdicts, the time it came) is not among the columns of the update.
@@ -181,8 +207,7 @@ async fn write(transaction: &mut Transaction<'_, Any>, plan: &Plan) -> Result<()
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for entry in chunk {
-            revision += 1;
-            query = bind(query, entry, now).bind(revision);
+            query = bind(query, entry, now).bind(entry.revision);
         }
         query.execute(&mut **transaction).await?;
     }

@@ -222,6 +222,9 @@ async fn progress_grows_to_the_end() {
     let path = write(folder.path(), "a.jsonl", format!("{}{{}}\n", lines(10)).as_bytes());
     let catalog = Catalog::in_memory().await.unwrap();
     let options = Options { year: None, batch: 4 };
+    // One of the papers is there already, with less said of it.
+    let known = NewPaper { title: "Paper number 5".into(), ..NewPaper::default() };
+    catalog.upsert(&[known]).await.unwrap();
     let mut seen: Vec<Progress> = Vec::new();
     let mut note = |progress| seen.push(progress);
     let importing = import_file(&catalog, &path, &options, &mut note);
@@ -233,6 +236,11 @@ async fn progress_grows_to_the_end() {
     let read: Vec<(u64, u64)> = seen.iter().map(|p| (p.read, p.bad)).collect();
     assert_eq!(read, [(4, 0), (8, 0), (11, 1)]);
     assert_eq!(seen[2].bytes, seen[2].total_bytes);
+    // What came new is handed on as a reader of the catalogue would find it.
+    let new: Vec<_> = seen.into_iter().flat_map(|progress| progress.new).collect();
+    let mut stored = catalog.changes(1, 100).await.unwrap();
+    stored.retain(|(_, paper)| paper.title != "Paper number 5");
+    assert_eq!((new.len(), new), (9, stored));
     let missing = folder.path().join("none");
     let error = import_file(&catalog, &missing, &options, &mut |_| {}).await.unwrap_err();
     assert!(matches!(&error, Error::Io { path, .. } if *path == missing), "{error}");
