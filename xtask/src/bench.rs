@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,44 +10,73 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::shell::run;
 
-const ADDRESS: &str = "127.0.0.1:18089";
+/// Where a site that is measured answers.
+pub const ADDRESS: &str = "127.0.0.1:18089";
 const REQUESTS: usize = 500;
 
 /// The server under measurement, ended when dropped.
-struct Server(Child);
+pub struct Server {
+    child: Child,
+    /// Time from its start to its first answer.
+    pub start_ms: f64,
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-/// Measures and prints one JSON object.
-pub fn bench(what: &str) -> Result<()> {
-    debug_assert_eq!(what, "site");
-    run("cargo", &["build", "--quiet", "--package", "pressrun"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| crate::root().join("target"), PathBuf::from);
-    let data = std::env::temp_dir().join(format!("pressrun-bench-{}", std::process::id()));
-    let started = Instant::now();
-    let child = Command::new(target.join("debug/pressrun"))
-        .args(["serve", "--addr", ADDRESS, "--data"])
-        .arg(&data)
-        .stderr(Stdio::null())
-        .spawn()
-        .context("starting the site")?;
-    let server = Server(child);
-    while get("/healthz").is_err() {
-        if started.elapsed() > Duration::from_secs(20) {
-            bail!("the site does not answer");
+impl Server {
+    /// Starts the program's site on a folder, and waits until it answers.
+    pub fn start(data: &Path) -> Result<Self> {
+        let started = Instant::now();
+        let child = Command::new(program())
+            .args(["serve", "--addr", ADDRESS, "--data"])
+            .arg(data)
+            .stderr(Stdio::null())
+            .spawn()
+            .context("starting the site")?;
+        let mut server = Self { child, start_ms: 0.0 };
+        while get("/healthz").is_err() {
+            if started.elapsed() > Duration::from_secs(20) {
+                bail!("the site does not answer");
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
-        std::thread::sleep(Duration::from_millis(2));
+        server.start_ms = started.elapsed().as_secs_f64() * 1e3;
+        Ok(server)
     }
-    let start_ms = started.elapsed().as_secs_f64() * 1e3;
+
+    /// Its resident memory.
+    pub fn resident_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
+/// The program, which has to be built.
+pub fn program() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    target.map_or_else(|| crate::root().join("target"), PathBuf::from).join("debug/pressrun")
+}
+
+/// A folder for a site that is measured.
+pub fn data() -> PathBuf {
+    std::env::temp_dir().join(format!("pressrun-bench-{}", std::process::id()))
+}
+
+/// Measures and prints one JSON object.
+pub fn site() -> Result<()> {
+    run("cargo", &["build", "--quiet", "--package", "pressrun"])?;
+    let data = data();
+    let server = Server::start(&data)?;
     std::thread::sleep(Duration::from_secs(2));
-    let idle_mib = resident_mib(server.0.id())?;
+    let idle_mib = server.resident_mib()?;
     let mut pages = Vec::new();
     for path in ["/", "/papers/2112.14397", "/papers/all?page=2"] {
         let mut times = Vec::with_capacity(REQUESTS);
@@ -63,10 +92,11 @@ pub fn bench(what: &str) -> Result<()> {
             times[REQUESTS * 99 / 100]
         ));
     }
-    let after_mib = resident_mib(server.0.id())?;
+    let after_mib = server.resident_mib()?;
     println!(
-        "{{\"start_ms\": {start_ms:.0}, \"idle_mib\": {idle_mib:.1}, \"after_mib\": {after_mib:.1}, \
+        "{{\"start_ms\": {:.0}, \"idle_mib\": {idle_mib:.1}, \"after_mib\": {after_mib:.1}, \
          \"pages\": [{}]}}",
+        server.start_ms,
         pages.join(", ")
     );
     drop(server);
@@ -83,11 +113,4 @@ fn get(path: &str) -> Result<usize> {
         bail!("`{path}` did not answer 200");
     }
     Ok(answer.len())
-}
-
-fn resident_mib(id: u32) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("no VmRSS")?;
-    let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
-    Ok(kib / 1024.0)
 }

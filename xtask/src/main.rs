@@ -10,6 +10,7 @@ mod check;
 mod new_study;
 mod readme;
 mod record;
+mod search;
 mod shell;
 mod steps;
 
@@ -47,15 +48,32 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Measure: `site` is start-up, memory and page times; `steps` are training steps beside
-    /// PyTorch's (installs it in a virtual environment within the target folder).
+    /// Measure.
     Bench {
         /// What to measure.
-        #[arg(value_parser = ["site", "steps"])]
-        what: String,
-        /// Print JSON instead of a table (`site` always does).
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Start-up, memory and page times of the site.
+    Site,
+    /// Training steps beside PyTorch's (installs it in a virtual environment within the target folder).
+    Steps {
+        /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
+    },
+    /// How well search finds papers that its embedder was not trained on, and how fast it is.
+    Search {
+        /// Papers, such as the corpus of 60,241; JSON Lines, plain or compressed.
+        #[arg(long, value_name = "FILE")]
+        corpus: PathBuf,
+        /// Measure only how fast it is.
+        #[arg(long)]
+        speed: bool,
     },
 }
 
@@ -65,8 +83,9 @@ fn main() -> ExitCode {
         Task::NewStudy { slug } => new_study::new_study(&slug),
         Task::Record { slug, reason } => record::record(slug.as_deref(), reason.as_deref()),
         Task::Readme { check } => readme::readme(check),
-        Task::Bench { what, json } if what == "steps" => steps::steps(json),
-        Task::Bench { what, .. } => bench::bench(&what),
+        Task::Bench { what: Bench::Site } => bench::site(),
+        Task::Bench { what: Bench::Steps { json } } => steps::steps(json),
+        Task::Bench { what: Bench::Search { corpus, speed } } => search::search(&corpus, speed),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

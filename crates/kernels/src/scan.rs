@@ -8,6 +8,7 @@
 //! It stays on the caller's thread: a server has one search per thread.
 
 use crate::Level;
+use crate::simd::vectorized;
 
 /// Inner products of each row with the query.
 ///
@@ -110,6 +111,73 @@ fn vnni(rows: &[i8], query: &[i8], out: &mut [i32]) {
     }
 }
 
+/// How two scores of a row become one.
+///
+/// ```text
+/// s = a x + b p    for rows with x > 0 or p >= least;    -inf for all others
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fusion {
+    /// a, the factor of the first scores.
+    pub of_first: f32,
+    /// b, the factor of the inner products.
+    pub of_product: f32,
+    /// Least inner product by which a row without a first score counts.
+    pub least: i32,
+}
+
+/// Rows that [`fuse`] takes at a time.
+pub const FUSED: usize = 64;
+
+/// Fuses the scores of 64 rows. Returns how many rows count, and how many of these have more than
+/// `threshold`.
+///
+/// # Example
+/// ```
+/// use pressrun_kernels::scan::{FUSED, Fusion, fuse};
+///
+/// let (mut first, mut products) = ([0.0; FUSED], [0; FUSED]);
+/// (first[3], products[3], products[7]) = (2.0, 10, 30);
+/// let fusion = Fusion { of_first: 1.0, of_product: 0.1, least: 20 };
+/// let mut scores = [0.0; FUSED];
+/// assert_eq!(fuse(&first, &products, fusion, 2.9, &mut scores), (2, 2));
+/// assert_eq!((scores[3], scores[7], scores[0]), (3.0, 3.0, f32::NEG_INFINITY));
+/// ```
+pub fn fuse(
+    first: &[f32; FUSED],
+    products: &[i32; FUSED],
+    fusion: Fusion,
+    threshold: f32,
+    scores: &mut [f32; FUSED],
+) -> (u32, u32) {
+    fuse_rows(first, products, fusion, threshold, scores)
+}
+
+vectorized! {
+    // Without a branch, and with whole numbers for what is summed up, so that the compiler makes
+    // vectors of it.
+    fn fuse_rows(
+        _s;
+        first: &[f32; FUSED],
+        products: &[i32; FUSED],
+        fusion: Fusion,
+        threshold: f32,
+        scores: &mut [f32; FUSED],
+    ) -> (u32, u32) {
+        let Fusion { of_first, of_product, least } = fusion;
+        let (mut count, mut above) = (0, 0);
+        for i in 0..FUSED {
+            let counts = (first[i] > 0.0) | (products[i] >= least);
+            let fused = of_first * first[i] + of_product * products[i] as f32;
+            let score = if counts { fused } else { f32::NEG_INFINITY };
+            scores[i] = score;
+            count += u32::from(counts);
+            above += u32::from(score > threshold);
+        }
+        (count, above)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -141,6 +209,31 @@ mod tests {
     #[should_panic(expected = "scan: rows of 2 x 3")]
     fn rows_that_do_not_fit_panic() {
         dots(&[0; 5], &[0; 3], &mut [0; 2]);
+    }
+
+    #[test]
+    fn fused_scores_are_those_of_the_formula() {
+        let first: [f32; FUSED] = std::array::from_fn(|i| (i as f32 * 0.7 - 9.0).max(0.0));
+        let products: [i32; FUSED] = std::array::from_fn(|i| (i as i32 * 37) % 101 - 50);
+        let fusion = Fusion { of_first: 0.3, of_product: 0.02, least: 11 };
+        let expected: Vec<f32> = (0..FUSED)
+            .map(|i| match first[i] > 0.0 || products[i] >= 11 {
+                true => 0.3 * first[i] + 0.02 * products[i] as f32,
+                false => f32::NEG_INFINITY,
+            })
+            .collect();
+        let counting = expected.iter().filter(|score| **score > f32::NEG_INFINITY).count() as u32;
+        let above = expected.iter().filter(|score| **score > 5.0).count() as u32;
+        assert!(above > 0 && above < counting && counting < FUSED as u32);
+        at_every_level(|level| {
+            let mut scores = [0.0; FUSED];
+            let found = fuse(&first, &products, fusion, 5.0, &mut scores);
+            assert_eq!(
+                (found, scores.to_vec()),
+                ((counting, above), expected.clone()),
+                "{level:?}"
+            );
+        });
     }
 
     proptest! {

@@ -225,6 +225,9 @@ pub struct ScoreArgs {
     /// Seed by which queries are drawn.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Take only so many of the papers, spread over the file: for embedders that are slow.
+    #[arg(long, value_name = "N")]
+    pub papers: Option<usize>,
     /// Print JSON, one line a task.
     #[arg(long)]
     pub json: bool,

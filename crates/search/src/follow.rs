@@ -9,19 +9,19 @@ use std::time::Duration;
 use pressrun_catalog::{Catalog, Paper};
 use tokio::sync::mpsc;
 
-use crate::index::Index;
+use crate::index::{Index, Spent};
 use crate::request::{Request, Results};
 use crate::vectors::Vectors;
 use crate::{Error, Result};
 
 /// How often a site asks its catalogue for changes. One look is one step in an index.
 const EVERY: Duration = Duration::from_millis(500);
-/// How long an importer's index waits for more papers.
-const WAIT: Duration = Duration::from_millis(10);
 /// Papers asked for at once.
 const BATCH: u32 = 2000;
+/// Batches of an importer that wait for the index.
+const WAITING: usize = 8;
 /// Papers after which what has been taken in can be found, though more are to come.
-const COMMIT: usize = 100_000;
+const COMMIT: usize = 30_000;
 /// Behind by more papers than these, the writer gets the memory for many.
 const MANY: u64 = 5000;
 /// Outdated papers that an index may hold beyond half of those that count.
@@ -43,6 +43,55 @@ struct Shared {
     broken: AtomicBool,
     /// Held as long as the index is.
     _lock: File,
+}
+
+/// Hands papers that have just been stored to the index, which then need not read them again.
+#[derive(Debug, Clone)]
+pub struct Feeder(mpsc::Sender<Vec<(i64, Paper)>>);
+
+/// What a [`Feeder`] hands on. It ends when the feeder is dropped.
+#[derive(Debug)]
+pub struct Feed(mpsc::Receiver<Vec<(i64, Paper)>>);
+
+/// A way for papers from an importer to an index.
+pub fn feed() -> (Feeder, Feed) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    (Feeder(sender), Feed(receiver))
+}
+
+impl Feeder {
+    /// Hands on papers with their revisions, the oldest first. Never waits: if too many are on their
+    /// way already, the index will find these in the catalogue.
+    pub fn push(&self, papers: Vec<(i64, Paper)>) {
+        // Full, or nobody listens: neither loses anything.
+        let _ = self.0.try_send(papers);
+    }
+}
+
+impl Feed {
+    /// The next papers, if they are those that follow `after` without a gap: `Err` says that the
+    /// catalogue has to be asked. `None` at the end.
+    async fn next(&mut self, after: i64) -> Option<Result<Vec<(i64, Paper)>, Missing>> {
+        let papers = self.0.recv().await?;
+        let mut expected = after;
+        let follow = papers.iter().all(|(revision, _)| {
+            expected += 1;
+            *revision == expected
+        });
+        Some(if follow && !papers.is_empty() { Ok(papers) } else { Err(Missing) })
+    }
+}
+
+/// Changes that a feed has not handed on.
+struct Missing;
+
+/// What an index has taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CaughtUp {
+    /// Papers.
+    pub papers: u64,
+    /// What the time went into.
+    pub spent: Spent,
 }
 
 /// How search stands.
@@ -184,12 +233,12 @@ impl Search {
         if index.outdated() > OUTDATED + index.len() / 2 {
             self.begin_anew("most of it was outdated")?;
         }
-        self.catch_up(catalog, &AtomicBool::new(false), &mut |_| {}).await?;
+        self.catch_up(catalog, None, &mut |_| {}).await?;
         Ok(())
     }
 
-    /// Takes in everything that has changed since, and whatever comes while `more` is set. Hands on
-    /// how many papers have been taken in. Returns their number.
+    /// Takes in everything that has changed since, and whatever comes until a feed ends. Hands on how
+    /// many papers have been taken in.
     ///
     /// # Errors
     /// If the catalogue cannot be read, or the index not be written; what was reported as findable
@@ -197,39 +246,49 @@ impl Search {
     pub async fn catch_up(
         &self,
         catalog: &Catalog,
-        more: &AtomicBool,
+        mut feed: Option<Feed>,
         progress: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<u64> {
+    ) -> Result<CaughtUp> {
         let (papers, revision) = (catalog.papers().await?, catalog.revision().await?);
         if self.index().revision() > revision || self.index().len() as u64 > papers {
             self.begin_anew("it is of another catalogue")?;
         }
         let index = self.index();
         let behind = papers.saturating_sub(index.len() as u64);
-        if index.revision() == revision && !more.load(Ordering::Acquire) {
+        if index.revision() == revision && feed.is_none() {
             self.set_status(Status::Ready);
-            return Ok(0);
+            return Ok(CaughtUp::default());
         }
-        let many = more.load(Ordering::Acquire) || behind > MANY;
+        let many = feed.is_some() || behind > MANY;
         let memory = if many { Index::LARGE } else { Index::SMALL };
         let mut after = index.revision();
         let (sender, receiver) = mpsc::channel(1);
         let writing = tokio::task::spawn_blocking(move || write(&index, memory, receiver));
-        let (mut taken, mut behind) = (0, behind);
+        let mut taken = 0;
+        // Whether the catalogue may have changes that nobody has handed on.
+        let mut ask = true;
         loop {
-            // Read before asking: what is stored before the flag falls is in the answer.
-            let last = !more.load(Ordering::Acquire);
-            let changes = catalog.changes(after, BATCH).await?;
+            let changes = match &mut feed {
+                _ if ask => catalog.changes(after, BATCH).await?,
+                Some(some) => match some.next(after).await {
+                    Some(Ok(papers)) => papers,
+                    missing => {
+                        ask = true;
+                        // What it handed on last was stored before it ended: one more look.
+                        if missing.is_none() {
+                            feed = None;
+                        }
+                        continue;
+                    }
+                },
+                None => break,
+            };
             let Some((revision, _)) = changes.last() else {
-                if last {
-                    break;
-                }
-                tokio::time::sleep(WAIT).await;
+                ask = false;
                 continue;
             };
             after = *revision;
             taken += changes.len() as u64;
-            behind = behind.saturating_sub(changes.len() as u64);
             // The writer is gone only if it failed: its own result tells how.
             if sender.send(changes).await.is_err() {
                 break;
@@ -241,9 +300,9 @@ impl Search {
             }
         }
         drop(sender);
-        writing.await.unwrap_or(Err(Error::Panicked))?;
+        let spent = writing.await.unwrap_or(Err(Error::Panicked))?;
         self.set_status(Status::Ready);
-        Ok(taken)
+        Ok(CaughtUp { papers: taken, spent })
     }
 }
 
@@ -252,7 +311,7 @@ fn write(
     index: &Index,
     memory: usize,
     mut receiver: mpsc::Receiver<Vec<(i64, Paper)>>,
-) -> Result<()> {
+) -> Result<Spent> {
     let mut writer = index.writer(memory)?;
     let (mut waiting, mut revision) = (0, index.revision());
     while let Some(changes) = receiver.blocking_recv() {

@@ -21,8 +21,8 @@ mod vectors;
 pub mod words;
 
 pub use error::{Error, Result};
-pub use follow::{Search, Status};
-pub use index::{Index, Writer};
+pub use follow::{CaughtUp, Feed, Feeder, Search, Status, feed};
+pub use index::{Index, Spent, Writer};
 pub use marks::{excerpt, marks};
 pub use related::Related;
 pub use request::{Explanation, Facets, Hit, Mode, Request, Results, Runs};

@@ -23,7 +23,7 @@ const B: f32 = 0.95;
 /// Least cosine of a paper that has none of the query's words.
 pub(crate) const LEAST_COSINE: f32 = 0.3;
 /// Papers among which pairs of words, and the very words, are counted.
-pub(crate) const RERANKED: usize = 300;
+pub(crate) const RERANKED: usize = 100;
 
 /// A value that changes linearly with the number of different roots, between 8 and 25 of them.
 /// Short queries name things, long ones describe or quote.

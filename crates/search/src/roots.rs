@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use frostem::{Algorithm, Stemmer};
 
+use crate::embed::{Entry, Vocabulary};
 use crate::terms::{is_stop_word, number, stem};
 
 /// Words remembered; a large collection has some 200,000, most of them rare.
@@ -16,10 +17,10 @@ pub(crate) struct Lexeme {
     pub stop: bool,
     /// What postings are by: `gates`, `gated` and `gating` have one root.
     pub root: Box<str>,
-    /// What the embedder knows, and vectors are of: the singular.
-    pub stem: Box<str>,
     /// [`number`] of the stem, for forward lists.
     pub form: u32,
+    /// What the embedder has for the stem; a number, which counts nothing, where it reads whole texts.
+    pub entry: Entry,
 }
 
 /// Takes words apart, each word once.
@@ -36,11 +37,19 @@ pub(crate) struct Roots {
     places: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
     lexemes: Vec<Lexeme>,
     buffer: String,
+    vocabulary: Option<&'static Vocabulary>,
 }
 
 impl Roots {
+    /// Without an embedder.
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// With the words of an embedder.
+    pub(crate) fn with(vocabulary: Option<&'static Vocabulary>) -> Self {
         Self {
+            vocabulary,
             stemmer: Stemmer::new(Algorithm::English),
             places: HashMap::default(),
             lexemes: Vec::new(),
@@ -74,8 +83,8 @@ impl Roots {
         let lexeme = Lexeme {
             stop: is_stop_word(word),
             root: root.into(),
-            stem: stem.into(),
             form: number(stem),
+            entry: self.vocabulary.map_or(Entry::Number, |known| known.entry(stem)),
         };
         let place = self.lexemes.len();
         self.lexemes.push(lexeme);
@@ -99,12 +108,14 @@ mod tests {
 
     #[test]
     fn a_lexeme_is_what_terms_say_of_the_word() {
-        let mut roots = Roots::new();
+        let vocabulary = crate::embed::shipped().vocabulary();
+        let mut roots = Roots::with(Some(vocabulary));
         for _ in 0..2 {
             crate::terms::terms("The policies of gates", &mut |term| {
                 let lexeme = roots.lexeme(term.word);
-                assert_eq!((lexeme.stop, &*lexeme.stem), (term.stop, term.stem));
+                assert_eq!(lexeme.stop, term.stop);
                 assert_eq!(lexeme.form, number(term.stem));
+                assert_eq!(lexeme.entry, vocabulary.entry(term.stem));
             });
         }
     }

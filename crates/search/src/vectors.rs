@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pressrun_catalog::Paper;
 
-use crate::embed::{Bag, DIMS, Embedder, StaticModel, rounded};
+use crate::embed::{Bag, DIMS, Embedder, Entry, StaticModel, Vocabulary, rounded};
 
 /// The embedder of an index.
 #[derive(Clone)]
@@ -47,6 +47,14 @@ impl Vectors {
         vector.iter().any(|value| *value != 0.0).then(|| quantised(&vector))
     }
 
+    /// The words it has vectors of, if it is made of such.
+    pub(crate) fn vocabulary(&self) -> Option<&'static Vocabulary> {
+        match self {
+            Self::Static(model) => Some(model.vocabulary()),
+            Self::Model(_) => None,
+        }
+    }
+
     pub(crate) fn reader(&self) -> Reader {
         match self {
             Self::Static(model) => Reader::Static(Box::new(model.bag())),
@@ -68,10 +76,10 @@ pub(crate) enum Reader {
 }
 
 impl Reader {
-    /// Takes a stem of the paper.
-    pub(crate) fn stem(&mut self, stem: &str) {
+    /// Takes a word of the paper, by what the embedder's vocabulary has for it.
+    pub(crate) fn word(&mut self, entry: Entry) {
         if let Self::Static(bag) = self {
-            bag.word(stem);
+            bag.entry(entry);
         }
     }
 

@@ -63,6 +63,15 @@ fn sum<S: Simd, const K: usize>(
     }
 }
 
+vectorized! {
+    /// Adds a row times a factor. The compiler makes vectors of the loop.
+    pub(super) fn add_bytes(_s; sum: &mut [f32], row: &[i8], factor: f32) {
+        for (sum, x) in sum.iter_mut().zip(row) {
+            *sum += factor * f32::from(*x);
+        }
+    }
+}
+
 /// Adds each bag's gradient, times the weights, to the columns of its rows of the table.
 ///
 /// # Safety

@@ -125,6 +125,26 @@ pub fn bag_sums_backward(grad: &[f32], [n, width]: [usize; 2], bags: Bags<'_>) -
     }
 }
 
+/// Adds a row of 8-bit numbers, times a factor, to a sum; on the caller's thread.
+///
+/// ```text
+/// sum[j] += factor row[j]        each product rounded, then added: the same bits on every processor
+/// ```
+///
+/// # Panics
+/// If the lengths differ.
+///
+/// # Example
+/// ```
+/// let mut sum = [1.0, 2.0];
+/// pressrun_kernels::bag::add_bytes(&mut sum, &[-128, 3], 0.5);
+/// assert_eq!(sum, [-63.0, 3.5]);
+/// ```
+pub fn add_bytes(sum: &mut [f32], row: &[i8], factor: f32) {
+    check_len("add_bytes: row", row.len(), sum.len());
+    kernel::add_bytes(sum, row, factor);
+}
+
 /// Nanoseconds of a core, roughly: a row has to be found, then added.
 fn cost(bags: Bags<'_>, width: usize) -> usize {
     bags.len() + bags.indices.len() * (2 + width / 16)

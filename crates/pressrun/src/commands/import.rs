@@ -1,13 +1,12 @@
 //! `pressrun import`: papers from files.
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use pressrun_catalog::{Catalog, NewPaper, import as importer};
-use pressrun_search::Search;
+use pressrun_search::{Feeder, Search};
 
+use super::index::spent;
 use super::progress::{SHARE, bar};
 use super::search::{folder, vectors};
 use super::{catalog, library};
@@ -27,25 +26,24 @@ pub async fn import(args: ImportArgs) -> Result<ExitCode> {
         Err(error) => return Err(error).context("opening the search index"),
     };
     // Indexing goes on beside storing: when the last paper is stored, little is left to index.
-    let more = Arc::new(AtomicBool::new(true));
+    let (feeder, feed) = pressrun_search::feed();
     let indexing = search.map(|search| {
-        let (catalog, more) = (catalog.clone(), Arc::clone(&more));
-        tokio::spawn(async move { search.catch_up(&catalog, &more, &mut |_| {}).await })
+        let catalog = catalog.clone();
+        tokio::spawn(async move { search.catch_up(&catalog, Some(feed), &mut |_| {}).await })
     });
-    let imported = files(&catalog, &args).await;
-    more.store(false, Ordering::Release);
+    let imported = files(&catalog, &args, feeder).await;
     match indexing {
         Some(indexing) => {
-            let indexed = indexing.await.context("indexing")?.context("indexing")?;
-            println!("{indexed} papers indexed");
+            let taken = indexing.await.context("indexing")?.context("indexing")?;
+            println!("{} papers indexed: {}", taken.papers, spent(&taken.spent));
         }
         None => println!("The site that is running indexes them."),
     }
     Ok(if imported? == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Imports files one by one; the number of bad records.
-async fn files(catalog: &Catalog, args: &ImportArgs) -> Result<usize> {
+/// Imports files one by one and feeds the index; the number of bad records.
+async fn files(catalog: &Catalog, args: &ImportArgs, feeder: Feeder) -> Result<usize> {
     let options = importer::Options { year: args.year, ..importer::Options::default() };
     let mut bad = 0;
     for file in &args.files {
@@ -54,6 +52,7 @@ async fn files(catalog: &Catalog, args: &ImportArgs) -> Result<usize> {
             bar.set_length(progress.total_bytes);
             bar.set_position(progress.bytes);
             bar.set_message(format!("{} papers, {} bad", progress.read, progress.bad));
+            feeder.push(progress.new);
         })
         .await
         .with_context(|| format!("importing `{}`", file.display()))?;
@@ -62,13 +61,15 @@ async fn files(catalog: &Catalog, args: &ImportArgs) -> Result<usize> {
             eprintln!("{record}");
         }
         println!(
-            "{}: {} read, {} added, {} updated, {} unchanged, {} bad",
+            "{}: {} read, {} added, {} updated, {} unchanged, {} bad; reading {:.2} s, storing {:.2} s",
             file.display(),
             report.read,
             report.added,
             report.updated,
             report.unchanged,
-            report.bad.len()
+            report.bad.len(),
+            report.reading.as_secs_f64(),
+            report.storing.as_secs_f64()
         );
         bad += report.bad.len();
     }

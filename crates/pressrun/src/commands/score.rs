@@ -16,11 +16,15 @@ use crate::cli::ScoreArgs;
 pub fn score(args: &ScoreArgs) -> Result<ExitCode> {
     let mut papers: Vec<Paper> = Vec::new();
     let mut take = |record: Result<NewPaper, import::BadRecord>| match record {
-        Ok(paper) => papers.push(stored(paper)),
+        Ok(paper) => papers.push(Paper::new(paper, Default::default())),
         Err(record) => eprintln!("{record}"),
     };
     import::read_file(&args.corpus, &import::Options::default(), &mut take)
         .with_context(|| format!("reading `{}`", args.corpus.display()))?;
+    if let Some(most) = args.papers {
+        let step = papers.len().div_ceil(most.max(1)).max(1);
+        papers = papers.into_iter().step_by(step).collect();
+    }
     let texts: Vec<pressrun_embedder::Paper> = papers
         .iter()
         .map(|paper| pressrun_embedder::Paper {
@@ -63,28 +67,4 @@ pub fn score(args: &ScoreArgs) -> Result<ExitCode> {
 
 fn part(score: &Score) -> serde_json::Value {
     serde_json::json!({ "mrr": score.mrr, "recall": score.recall })
-}
-
-/// A paper as a catalogue would hold it.
-fn stored(new: NewPaper) -> Paper {
-    Paper {
-        id: new.id,
-        slug: new.slug,
-        title: new.title,
-        summary: new.summary,
-        authors: new.authors,
-        published: new.published,
-        listed: new.listed,
-        category: new.category,
-        arxiv_id: new.arxiv_id,
-        doi: new.doi,
-        venue: new.venue,
-        code_url: new.code_url,
-        code_licence: new.code_licence,
-        tags: new.tags,
-        votes: 0,
-        comments: 0,
-        verdicts: None,
-        added_at: Default::default(),
-    }
 }

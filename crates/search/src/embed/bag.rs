@@ -1,5 +1,7 @@
 //! Words of a text, counted, then summed.
 
+use pressrun_kernels::bag::add_bytes;
+
 use super::vector::{DIMS, Vector, normalise};
 use super::{Entry, StaticModel, Unknown};
 
@@ -54,7 +56,16 @@ impl<'a> Bag<'a> {
     /// Adds a word in the form that [`stems`](super::stems) gives it.
     #[inline]
     pub fn word(&mut self, stem: &str) {
-        match self.model.vocabulary.entry(stem) {
+        self.entry(self.model.vocabulary.entry(stem));
+    }
+
+    /// Adds a word by what the model's vocabulary has for it.
+    ///
+    /// # Panics
+    /// If it has a row that the model has not: it is of another vocabulary.
+    #[inline]
+    pub fn entry(&mut self, entry: Entry) {
+        match entry {
             Entry::Row(row) => {
                 let count = &mut self.counts[row as usize];
                 if *count == 0 {
@@ -74,9 +85,7 @@ impl<'a> Bag<'a> {
             let row = row as usize;
             let times = std::mem::take(&mut self.counts[row]);
             let factor = self.weights[usize::from(times)] * self.model.scales[row];
-            for (sum, x) in sum.iter_mut().zip(&self.model.rows[row]) {
-                *sum += factor * f32::from(*x);
-            }
+            add_bytes(&mut sum, &self.model.rows[row], factor);
         }
         self.unknown.sort_unstable();
         for run in self.unknown.chunk_by(|a, b| a == b) {

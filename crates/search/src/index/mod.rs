@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::snapshot::Snapshot;
-pub use self::writer::Writer;
+pub use self::writer::{Spent, Writer};
 use crate::lexicon::Lexicon;
 use crate::search::Scratch;
 use crate::shelf::{Pairs, Shelf, ShelfFile};

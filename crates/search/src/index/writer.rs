@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pressrun_catalog::Paper;
 
@@ -27,6 +28,18 @@ pub struct Writer<'a> {
     block: Block,
     /// The numbers of these.
     waiting: HashMap<String, u32>,
+    spent: Spent,
+}
+
+/// Time that a writer has spent, by what on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// Taking texts apart into words.
+    pub words: Duration,
+    /// Making vectors.
+    pub vectors: Duration,
+    /// Writing: waiting for tantivy's own thread, the shelf's file, commits.
+    pub writing: Duration,
 }
 
 impl Index {
@@ -49,10 +62,11 @@ impl Index {
             pairs: Arc::clone(&snapshot.pairs),
             vectors: self.vectors.reader(),
             texts: Texts::default(),
-            roots: Roots::new(),
+            roots: Roots::with(self.vectors.vocabulary()),
             stems: Vec::new(),
             block: Block::default(),
             waiting: HashMap::new(),
+            spent: Spent::default(),
         })
     }
 
@@ -69,13 +83,16 @@ impl Writer<'_> {
     /// # Errors
     /// If the disk cannot be written.
     pub fn put(&mut self, paper: &Paper) -> Result<()> {
+        let started = Instant::now();
         self.stems.clear();
         let (vectors, stems) = (&mut self.vectors, &mut self.stems);
         self.texts.read(paper, &mut self.roots, &mut |lexeme| {
-            vectors.stem(&lexeme.stem);
+            vectors.word(lexeme.entry);
             stems.push(lexeme.form);
         });
+        let read = Instant::now();
         let vector = self.vectors.finish(paper);
+        let embedded = Instant::now();
         // Numbers follow the file: first what is in it, then what waits.
         if let Some(before) = self.shelf.number(&paper.id) {
             self.lexicon.remove(before);
@@ -87,7 +104,13 @@ impl Writer<'_> {
         self.block.push(Entry::of(paper), &vector, &self.stems);
         self.pairs.add(&self.stems);
         self.lexicon.add(number, &self.texts)?;
-        if self.block.entries.len() == BLOCK { self.flush() } else { Ok(()) }
+        if self.block.entries.len() == BLOCK {
+            self.flush()?;
+        }
+        self.spent.words += read - started;
+        self.spent.vectors += embedded - read;
+        self.spent.writing += embedded.elapsed();
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -104,6 +127,7 @@ impl Writer<'_> {
     /// # Errors
     /// If the disk cannot be written; the index then is as it was at its last commit.
     pub fn commit(&mut self, revision: i64) -> Result<()> {
+        let started = Instant::now();
         self.flush()?;
         let commit = Commit {
             format: FORMAT,
@@ -119,15 +143,19 @@ impl Writer<'_> {
             segments: self.index.lexicon.segments()?,
             pairs: Arc::clone(&self.pairs),
         });
+        self.spent.writing += started.elapsed();
         Ok(())
     }
 
-    /// Ends, after the merges that are under way.
+    /// Ends, after the merges that are under way. Says what time was spent on.
     ///
     /// # Errors
     /// If a merge fails.
-    pub fn finish(self) -> Result<()> {
-        self.lexicon.finish()
+    pub fn finish(self) -> Result<Spent> {
+        let started = Instant::now();
+        self.lexicon.finish()?;
+        let writing = self.spent.writing + started.elapsed();
+        Ok(Spent { writing, ..self.spent })
     }
 }
 

@@ -83,9 +83,11 @@ impl Texts {
         for field in [&mut *text, title, authors, keys] {
             field.clear();
         }
-        words(&paper.title, &mut |word, _| push(title, word));
-        for part in [&paper.title, &paper.summary] {
+        for (part, is_title) in [(&paper.title, true), (&paper.summary, false)] {
             words(part, &mut |word, _| {
+                if is_title {
+                    push(title, word);
+                }
                 let lexeme = roots.lexeme(word);
                 if !lexeme.stop {
                     push(text, &lexeme.root);

@@ -10,6 +10,7 @@
 //! takes a weak list for as good as a strong one.)
 
 use pressrun_catalog::identity::title_key;
+use pressrun_kernels::scan::{FUSED, Fusion, dots, fuse};
 use tantivy::fieldnorm::FieldNormReader;
 
 use super::Ranking;
@@ -68,10 +69,12 @@ impl Ranking<'_> {
     ) -> Result<(Vec<Candidate>, usize)> {
         let papers = self.snapshot.shelf.end() as usize;
         let Scratch { lexical, semantic } = scratch;
+        // Whole words of the mask: what is beyond the last paper is never allowed.
+        let places = papers.next_multiple_of(FUSED);
         lexical.clear();
-        lexical.resize(papers, 0.0);
+        lexical.resize(places, 0.0);
         semantic.clear();
-        semantic.resize(papers, 0);
+        semantic.resize(places, 0);
         let bm25 = self.bm25();
         if self.mode != Mode::Semantic {
             self.words(&bm25, lexical)?;
@@ -90,26 +93,31 @@ impl Ranking<'_> {
             _ if known => (LEAST_COSINE * UNIT) as i32,
             _ => i32::MAX,
         };
-        let (of_words, of_meaning) = ((1.0 - weight) * scale, weight / UNIT);
-        // A word of the mask at a time: what all papers go through is two short loops without a
-        // branch, and most words have nothing that is good enough for a third.
-        let words = allowed.words().iter().zip(lexical.chunks(64).zip(semantic.chunks(64)));
-        for (at, (bits, (lexical, semantic))) in (0_u32..).step_by(64).zip(words) {
-            let mut scores = [f32::NEG_INFINITY; 64];
-            let mut found = 0_u64;
-            for (i, (raw, product)) in lexical.iter().zip(semantic).enumerate() {
-                scores[i] = of_words * raw + of_meaning * *product as f32;
-                found |= u64::from(*raw > 0.0 || *product >= least) << i;
+        let (of_first, of_product) = ((1.0 - weight) * scale, weight / UNIT);
+        let fusion = Fusion { of_first, of_product, least };
+        // A word of the mask at a time: what all papers go through is a short loop without a branch,
+        // and most words have nothing that is good enough for more.
+        let parts = lexical.as_chunks::<FUSED>().0.iter().zip(semantic.as_chunks::<FUSED>().0);
+        for (first, (bits, (lexical, semantic))) in
+            (0_u32..).step_by(FUSED).zip(allowed.words().iter().zip(parts))
+        {
+            let mut scores = [0.0; FUSED];
+            let (found, above) = fuse(lexical, semantic, fusion, top.threshold, &mut scores);
+            if *bits == u64::MAX {
+                total += found as usize;
+                if above == 0 {
+                    continue;
+                }
             }
-            found &= bits;
-            total += found.count_ones() as usize;
-            while found != 0 {
-                let i = found.trailing_zeros() as usize;
-                found &= found - 1;
+            let mut left = *bits;
+            while left != 0 {
+                let i = left.trailing_zeros() as usize;
+                left &= left - 1;
                 let score = scores[i];
+                total += usize::from(*bits != u64::MAX && score > f32::NEG_INFINITY);
                 if score > top.threshold {
                     let (raw, semantic) = (lexical[i], semantic[i] as f32 / UNIT);
-                    let (number, lexical) = (at + i as u32, raw * scale);
+                    let (number, lexical) = (first + i as u32, raw * scale);
                     top.push(Candidate { number, score, lexical, semantic, raw });
                 }
             }
@@ -165,7 +173,7 @@ impl Ranking<'_> {
         for (first, block) in self.snapshot.shelf.blocks() {
             let rows = block.entries.len();
             let scores = &mut scores[first as usize..][..rows];
-            pressrun_kernels::scan::dots(&block.vectors, &query, scores);
+            dots(&block.vectors, &query, scores);
         }
         true
     }

@@ -29,6 +29,60 @@ async fn changes_are_followed_and_nothing_is_doubled() {
 }
 
 #[tokio::test]
+async fn a_feed_is_taken_in_and_what_it_leaves_out_is_read() {
+    let site = Site::of(&papers()[..1]).await;
+    let new = |title: &str| NewPaper { title: title.into(), ..NewPaper::default() };
+    let (feeder, feed) = pressrun_search::feed();
+    let mut after = site.catalog.revision().await.unwrap();
+    for (titles, fed) in
+        [(["Anise", "Basil"], true), (["Chervil", "Dill"], false), (["Elder", "Fennel"], true)]
+    {
+        site.catalog.upsert(&titles.map(new)).await.unwrap();
+        let changes = site.catalog.changes(after, 10).await.unwrap();
+        after = changes.last().unwrap().0;
+        if fed {
+            feeder.push(changes);
+        }
+    }
+    drop(feeder);
+    site.catalog.upsert(&[new("Ginger")]).await.unwrap();
+    let taken = site.search.catch_up(&site.catalog, Some(feed), &mut |_| {}).await.unwrap();
+    assert_eq!(taken.papers, 7);
+    assert_eq!((site.search.index().len(), site.search.index().revision()), (8, 8));
+    assert_eq!(site.ids("fennel").await, ["fennel"]);
+}
+
+#[tokio::test]
+async fn what_is_fed_is_not_read_again() {
+    let site = Site::of(&papers()[..1]).await;
+    let (feeder, feed) = pressrun_search::feed();
+    let after = site.catalog.revision().await.unwrap();
+    let (looked, mut looks) = tokio::sync::mpsc::unbounded_channel();
+    let indexing = {
+        let (search, catalog) = (site.search.clone(), site.catalog.clone());
+        let mut progress = move |taken| looked.send(taken).unwrap();
+        tokio::spawn(async move { search.catch_up(&catalog, Some(feed), &mut progress).await })
+    };
+    // What is fed differs here from what is stored, to tell which of them was read.
+    let new = |id: &str, title: &str| NewPaper {
+        id: id.into(),
+        title: title.into(),
+        ..NewPaper::default()
+    };
+    let fed = |id, title| pressrun_catalog::Paper::new(new(id, title), Default::default());
+    feeder.push(vec![(after + 1, fed("one", "Fed first"))]);
+    assert_eq!(looks.recv().await, Some(1));
+    feeder.push(vec![(after + 2, fed("two", "Fed second"))]);
+    assert_eq!(looks.recv().await, Some(2));
+    site.catalog.upsert(&[new("one", "Stored first"), new("two", "Stored second")]).await.unwrap();
+    drop(feeder);
+    assert_eq!(indexing.await.unwrap().unwrap().papers, 2);
+    let mut found = site.ids("fed").await;
+    found.sort();
+    assert_eq!(found, ["one", "two"]);
+}
+
+#[tokio::test]
 async fn a_site_follows_by_itself() {
     let site = Site::new().await;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -171,8 +225,7 @@ async fn another_catalogue_or_embedder_is_another_index() {
     // Fewer papers than the index has: it cannot be of this catalogue.
     let other = Catalog::in_memory().await.unwrap();
     other.upsert(&papers()[..2]).await.unwrap();
-    let none = std::sync::atomic::AtomicBool::new(false);
-    assert_eq!(site.search.catch_up(&other, &none, &mut |_| {}).await.unwrap(), 2);
+    assert_eq!(site.search.catch_up(&other, None, &mut |_| {}).await.unwrap().papers, 2);
     assert_eq!(site.search.index().len(), 2);
 
     /// Counts letters.

@@ -1,7 +1,6 @@
 //! A small catalogue, and the index over it.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use pressrun_catalog::{Catalog, NewPaper};
 use pressrun_search::{Request, Results, Search, embed};
@@ -89,8 +88,7 @@ impl Site {
     }
 
     pub async fn catch_up(&self) -> u64 {
-        let more = AtomicBool::new(false);
-        self.search.catch_up(&self.catalog, &more, &mut |_| {}).await.unwrap()
+        self.search.catch_up(&self.catalog, None, &mut |_| {}).await.unwrap().papers
     }
 
     pub async fn results(&self, query: &str) -> Results {

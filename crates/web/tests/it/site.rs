@@ -1,7 +1,6 @@
 //! A site over a private catalogue and the demo's library, asked without a network.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::Body;
@@ -78,8 +77,7 @@ impl TestSite {
 
     /// Takes into the search index what has changed.
     pub async fn index(&self) {
-        let (no, quiet) = (AtomicBool::new(false), &mut |_| {});
-        self.search.catch_up(&self.catalog, &no, quiet).await.unwrap();
+        self.search.catch_up(&self.catalog, None, &mut |_| {}).await.unwrap();
     }
 
     /// Adds the demo's full record.
