@@ -6,6 +6,7 @@ pub mod evaluate;
 mod lexicon;
 pub mod sentences;
 pub mod tasks;
+pub mod topics;
 mod train;
 mod views;
 pub mod whole;

@@ -52,6 +52,15 @@ pub fn scores(
     Ok(all)
 }
 
+/// An index of these papers as they are, each under its place in the list.
+///
+/// # Errors
+/// If the index cannot be written.
+pub fn index(folder: &Path, vectors: &Vectors, papers: &[catalog::Paper]) -> Result<Index> {
+    let abstracts = Default::default();
+    build(folder, vectors, papers, &Task { name: "", titles: true, abstracts, queries: Vec::new() })
+}
+
 fn build(
     folder: &Path,
     vectors: &Vectors,

@@ -231,6 +231,9 @@ pub struct ScoreArgs {
     /// Print JSON, one line a task.
     #[arg(long)]
     pub json: bool,
+    /// Print the papers that the judged topics find and nobody has judged, instead of scores.
+    #[arg(long, conflicts_with = "json")]
+    pub unjudged: bool,
     /// Embedder.
     #[command(flatten)]
     pub embedder: EmbedderArgs,
