@@ -30,10 +30,15 @@
   let timer = null;
   let request = null; // the one under way
 
-  function close() {
+  // Nothing more comes until somebody types again.
+  function hold() {
     clearTimeout(timer);
     if (request) request.abort();
     request = null;
+  }
+
+  function close() {
+    hold();
     list.hidden = true;
     list.replaceChildren();
     activate(-1);
@@ -115,6 +120,8 @@
       close();
     } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && count > 0) {
       event.preventDefault();
+      // A later answer would take away what somebody is about to choose.
+      hold();
       // One step beyond either end lies what was typed.
       const step = event.key === "ArrowDown" ? 1 : -1;
       activate(((active + 1 + step + count + 1) % (count + 1)) - 1);
