@@ -31,6 +31,11 @@ const PARTS: &[Part] = &[
         packages: &["dataset-fashion-mnist"],
         needed_for: "the whole of Fashion-MNIST",
     },
+    Part {
+        file: "/usr/share/doc/python3-venv",
+        packages: &["python3", "python3-venv"],
+        needed_for: "other readers of the site: the Hugging Face client, validators, parsers",
+    },
     Part { file: VALGRIND, packages: &["valgrind"], needed_for: "what the kernels read and write" },
     Part { file: INITDB, packages: &["postgresql-15"], needed_for: "the migrations on PostgreSQL" },
 ];
