@@ -7,6 +7,9 @@
 -- foreign key: to look up a third of a million of them took a tenth of a large import. Whoever deletes
 -- a paper deletes its rows here; one that is left over is found by nobody, as readers join with papers.
 
+-- gone: paper_authors_paper_fk
+-- gone: paper_keys_paper_fk
+
 CREATE TABLE kept AS SELECT position, name, paper FROM paper_authors;
 DROP TABLE paper_authors;
 CREATE TABLE paper_authors (

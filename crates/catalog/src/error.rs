@@ -31,6 +31,12 @@ pub enum Error {
         /// Slug that was asked for.
         slug: String,
     },
+    /// There is no such paper.
+    #[error("no paper `{paper}`")]
+    UnknownPaper {
+        /// Id that was asked for.
+        paper: String,
+    },
     /// There is no such run.
     #[error("no run `{run}`")]
     UnknownRun {
@@ -131,6 +137,10 @@ constraints! {
     RunSlug = "runs_slug_fk", "", "no paper has a study of that slug";
     /// A restart of a run that does not exist.
     RunRestartOf = "runs_restart_of_fk", "", "the run to be restarted does not exist";
+    /// Two people with one address.
+    PersonEmail = "people_email_uq", "people.email", "somebody has that address";
+    /// Two people with one short name.
+    PersonHandle = "people_handle_uq", "people.handle", "somebody has that short name already";
     /// An event of a run that does not exist.
     EventRun = "run_events_run_fk", "", "no such run";
 }

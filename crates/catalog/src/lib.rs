@@ -10,6 +10,7 @@ pub mod import;
 mod lists;
 mod migrate;
 mod paper;
+mod people;
 mod period;
 mod plan;
 mod records;
@@ -22,6 +23,10 @@ pub use catalog::Catalog;
 pub use error::{Constraint, Error, Result};
 pub use lists::{ListPage, ListQuery, Neighbours, Sort};
 pub use paper::{NewPaper, Paper, VerdictCounts};
+pub use people::{
+    Email, LINK_LIFE, Link, Mail, MailCounts, NewMail, Person, Profile, Role, SESSION_LIFE, Scope,
+    Secret, Session, Token, Voted,
+};
 pub use period::Period;
 pub use records::RecordHead;
 pub use runs::{RunEnd, RunRow, RunSignal, RunState};

@@ -5,6 +5,7 @@ mod crash;
 mod importing;
 mod lists;
 mod papers;
+mod people;
 mod records;
 mod runs;
 mod support;
