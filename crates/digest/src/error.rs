@@ -1,0 +1,32 @@
+//! What can go wrong with mail.
+
+use std::path::PathBuf;
+
+/// An error of composing or handing over.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The catalogue could not be read or written.
+    #[error(transparent)]
+    Catalog(#[from] pressrun_catalog::Error),
+    /// A message could not be composed: trying again does not help.
+    #[error("composing the message: {0}")]
+    Compose(String),
+    /// The sender's address is none.
+    #[error("sender `{given}` is not valid; expected a form like `Pressrun <papers@example.org>`")]
+    Sender {
+        /// What was given.
+        given: String,
+    },
+    /// A file could not be written.
+    #[error("`{path}`: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

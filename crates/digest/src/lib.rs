@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod message;
+mod outbox;
+mod transport;
+
+pub use error::{Error, Result};
+pub use message::Sender;
+pub use outbox::Outbox;
+pub use transport::Transport;

@@ -1,0 +1,65 @@
+//! Mail from the catalogue's outbox to files.
+
+use std::path::Path;
+
+use pressrun_catalog::{Catalog, NewMail};
+use pressrun_digest::{Outbox, Transport};
+
+fn mail(number: usize) -> NewMail {
+    NewMail {
+        kind: "notice",
+        recipient: format!("p{number}@example.org").parse().unwrap(),
+        subject: format!("Notice {number}"),
+        body: format!("Number {number}.\n"),
+        secret: true,
+    }
+}
+
+fn outbox(catalog: &Catalog, folder: &Path) -> Outbox {
+    let from = "Pressrun <papers@example.net>".parse().unwrap();
+    Outbox::new(catalog.clone(), from, Transport::Files(folder.join("mail")))
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder.join("mail")).map(Iterator::collect::<Vec<_>>);
+    let mut files: Vec<String> = files
+        .unwrap_or_default()
+        .into_iter()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn each_mail_becomes_one_file() {
+    let catalog = Catalog::in_memory().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        catalog.add_mail(&mail(number)).await.unwrap();
+    }
+    // Two at once share the work.
+    let outbox = outbox(&catalog, folder.path());
+    let (a, b) = tokio::join!(outbox.send_due(), outbox.send_due());
+    assert_eq!(a.unwrap() + b.unwrap(), 3);
+    assert_eq!(outbox.send_due().await.unwrap(), 0);
+    let files = files(folder.path());
+    assert_eq!(files.len(), 3);
+    assert!(files.iter().all(|name| name.ends_with(".eml")), "{files:?}");
+    let text = std::fs::read_to_string(folder.path().join("mail").join(&files[0])).unwrap();
+    assert!(text.contains("Subject: Notice ") && text.contains("Number "), "{text}");
+    assert_eq!(catalog.mail_counts().await.unwrap().accepted, 3);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_waits() {
+    let catalog = Catalog::in_memory().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    catalog.add_mail(&mail(1)).await.unwrap();
+    // A file stands where the folder should be.
+    std::fs::write(folder.path().join("mail"), "").unwrap();
+    let outbox = outbox(&catalog, folder.path());
+    assert_eq!(outbox.send_due().await.unwrap(), 0);
+    let counts = catalog.mail_counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.accepted, counts.failed), (1, 0, 0));
+}
