@@ -295,6 +295,68 @@ async fn searching(browser: &WebDriver, server: &Server) -> WebDriverResult<()> 
     look(browser, &pages).await
 }
 
+#[tokio::test]
+async fn a_reader_signs_in_votes_and_leaves() -> WebDriverResult<()> {
+    let Some(driver) = Driver::start() else { return Ok(()) };
+    let data = tempfile::tempdir().expect("a folder");
+    let server = Server::start(data.path());
+    let browser = browser(&driver, &data.path().join("profile")).await?;
+    let result = membership(&browser, &server, data.path()).await;
+    browser.quit().await?;
+    result
+}
+
+/// The address in the only mail that was written.
+fn mailed_link(data: &Path) -> String {
+    let folder = data.join("mail");
+    let mail = || {
+        let files = std::fs::read_dir(&folder).ok()?.filter_map(Result::ok);
+        let mut mails = files.filter(|file| file.path().extension().is_some_and(|e| e == "eml"));
+        std::fs::read_to_string(mails.next()?.path()).ok()
+    };
+    let text = server::wait_for("the mail", mail);
+    let line = text.lines().find(|line| line.contains("/sign-in/link?token="));
+    line.expect("a link").trim().to_owned()
+}
+
+async fn membership(browser: &WebDriver, server: &Server, data: &Path) -> WebDriverResult<()> {
+    let at = |path: &str| format!("http://{}{path}", server.address);
+    browser.goto(at("/papers/evomoe")).await?;
+    wait_for(browser, "article.paper").await?;
+    let paper = path(browser).await?;
+    // Who votes without an account is led to sign in, and back to the paper.
+    browser.find(By::Css("a.vote")).await?.click().await?;
+    let field = wait_for(browser, "#email").await?;
+    field.send_keys("Ada@Example.org" + Key::Enter).await?;
+    wait_for_path(browser, "/sign-in/sent").await?;
+    browser.goto(mailed_link(data)).await?;
+    wait_for(browser, "form.stack button").await?.click().await?;
+    wait_for(browser, "article.paper").await?;
+    assert_eq!(path(browser).await?, paper);
+
+    // In place, by the keyboard, and it is still there after a reload.
+    let pressed = async |wanted: &str| {
+        wait_for(browser, &format!("form.vote button[aria-pressed={wanted}]")).await
+    };
+    pressed("false").await?.send_keys(Key::Enter + "").await?;
+    assert_eq!(pressed("true").await?.text().await?, "1 vote");
+    browser.refresh().await?;
+    assert_eq!(pressed("true").await?.text().await?, "1 vote");
+    pressed("true").await?.click().await?;
+    assert_eq!(pressed("false").await?.text().await?, "0 votes");
+
+    browser.goto(at("/account")).await?;
+    let handle = wait_for(browser, "#handle").await?.attr("value").await?.unwrap_or_default();
+    assert!(!handle.contains("ada"), "{handle}");
+    look(browser, &[("account", at("/account")), ("sign-in", at("/sign-in"))]).await?;
+
+    browser.goto(at("/account")).await?;
+    wait_for(browser, "#confirm").await?.send_keys(handle + Key::Enter).await?;
+    wait_for_path(browser, "/").await?;
+    wait_for(browser, ".who a[href='/sign-in']").await?;
+    Ok(())
+}
+
 /// Takes pictures, and checks what a picture would show at once: nothing sticks out at 360 px, and
 /// light and dark differ.
 async fn look(browser: &WebDriver, pages: &[(&str, String)]) -> WebDriverResult<()> {

@@ -47,6 +47,8 @@ pub enum Command {
     /// Score search on papers that its embedder was not trained on.
     #[command(hide = true)]
     Score(ScoreArgs),
+    /// Make accounts, give roles, block.
+    User(UserArgs),
     /// List or fetch the data sets that studies train on.
     Data(DataArgs),
     /// Train, describe or score the embedder that finds papers by meaning.
@@ -86,6 +88,12 @@ pub struct ServeArgs {
     /// Embedder.
     #[command(flatten)]
     pub embedder: EmbedderArgs,
+    /// Mail.
+    #[command(flatten)]
+    pub mail: MailArgs,
+    /// After how many hours a vote counts half in the order of trending papers.
+    #[arg(long, env = "PRESSRUN_TRENDING_HOURS", default_value_t = 48.0, value_name = "HOURS")]
+    pub trending_hours: f64,
     /// Data sets.
     #[command(flatten)]
     pub data_sets: DataSets,
@@ -95,6 +103,65 @@ pub struct ServeArgs {
     /// Memory that a run may use, in MiB.
     #[arg(long, env = "PRESSRUN_RUN_MEMORY", default_value_t = 4096, value_name = "MIB")]
     pub run_memory: u64,
+}
+
+/// What mails need to know.
+#[derive(Debug, Clone, Args)]
+pub struct MailArgs {
+    /// What links in mails begin with, such as `https://papers.example.org`; the address that the site
+    /// listens on if absent.
+    #[arg(long, env = "PRESSRUN_MAIL_URL", value_name = "URL")]
+    pub mail_url: Option<String>,
+    /// Who mails are from.
+    #[arg(
+        long,
+        env = "PRESSRUN_MAIL_FROM",
+        value_name = "SENDER",
+        default_value = "Pressrun <pressrun@localhost>"
+    )]
+    pub mail_from: String,
+}
+
+/// Arguments of `user`.
+#[derive(Debug, Args)]
+pub struct UserArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: UserCommand,
+}
+
+/// Commands of `user`.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Make an account, or give a role to the one that has the address. Prints a link that signs in
+    /// once.
+    Add {
+        /// E-mail address.
+        email: String,
+        /// Make an administrator.
+        #[arg(long, conflicts_with = "role")]
+        admin: bool,
+        /// `reader`, `curator` or `administrator`.
+        #[arg(long, default_value = "reader")]
+        role: String,
+        /// What the link begins with: where the site is.
+        #[arg(long, env = "PRESSRUN_MAIL_URL", default_value = "http://127.0.0.1:8080")]
+        url: String,
+        /// Database.
+        #[command(flatten)]
+        site: SiteData,
+    },
+    /// Let somebody read only.
+    Block {
+        /// Short name.
+        name: String,
+        /// Let them write again.
+        #[arg(long)]
+        undo: bool,
+        /// Database.
+        #[command(flatten)]
+        site: SiteData,
+    },
 }
 
 /// Arguments of `run`.

@@ -32,6 +32,11 @@ pub(crate) static SEARCH: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("search", "js", "text/javascript; charset=utf-8", text)
 });
 
+/// The script of the votes.
+pub(crate) static VOTE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("vote", "js", "text/javascript; charset=utf-8", include_str!("../assets/vote.js"))
+});
+
 /// The site's symbol; its address is fixed by custom.
 pub(crate) const FAVICON: &str = include_str!("../assets/favicon.svg");
 
@@ -50,5 +55,5 @@ impl Asset {
 
 /// The file of that name, hash included.
 pub(crate) fn find(name: &str) -> Option<&'static Asset> {
-    [&*STYLE, &*LIVE, &*SEARCH].into_iter().find(|asset| asset.name == name)
+    [&*STYLE, &*LIVE, &*SEARCH, &*VOTE].into_iter().find(|asset| asset.name == name)
 }

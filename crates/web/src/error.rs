@@ -45,6 +45,35 @@ pub enum Error {
     /// 400: a search that cannot be read.
     #[error("The query cannot be read: {0}.")]
     Query(pressrun_search::query::QueryError),
+    /// 401: nobody is signed in.
+    #[error("Sign in first: {what} is for people with an account.")]
+    SignIn {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// 401: a token that is none of this site, or over.
+    #[error("The token does not work here; a new one is made on the page of the account.")]
+    BadToken,
+    /// 403.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// 410: a sign-in link that was used, or is too old.
+    #[error(
+        "This link does not work any more: it was used already, or is older than half an hour. Ask for a \
+         new one."
+    )]
+    LinkOver,
+    /// 409: somebody else has it.
+    #[error("The {what} `{value}` is taken; choose another one.")]
+    Taken {
+        /// Short name ...
+        what: &'static str,
+        /// What was given.
+        value: String,
+    },
+    /// 429: the same thing too often.
+    #[error("That was too often in a short time. Wait a little, then try again.")]
+    TooOften,
     /// 409.
     #[error("The run is {state}; only a failed, cancelled or interrupted run can be restarted.")]
     NotRestartable {
@@ -97,12 +126,26 @@ impl Error {
                 StatusCode::NOT_FOUND
             }
             Self::Invalid { .. } | Self::Query(_) => StatusCode::BAD_REQUEST,
-            Self::NotRestartable { .. } => StatusCode::CONFLICT,
+            Self::SignIn { .. } | Self::BadToken => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::LinkOver => StatusCode::GONE,
+            Self::NotRestartable { .. } | Self::Taken { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyRuns { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRuns { .. } | Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Self::TooManyStreams | Self::Search(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Status(status) => *status,
             Self::Catalog(_) | Self::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the catalogue says about a form: its own words where the visitor can mend it.
+    pub(crate) fn of_form(error: pressrun_catalog::Error) -> Self {
+        match error {
+            pressrun_catalog::Error::Invalid { what, value, expected } => {
+                Self::Invalid { what, value, expected }
+            }
+            pressrun_catalog::Error::UnknownPaper { paper } => Self::no_paper(&paper),
+            other => other.into(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Serving a site until it is told to stop.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -30,8 +31,9 @@ pub async fn serve(
         }
     };
     let grace = site.settings.grace;
-    let serving =
-        axum::serve(listener, shared_router(site)).with_graceful_shutdown(signal).into_future();
+    // Limits are by network.
+    let service = shared_router(site).into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(signal).into_future();
     let overdue = async move {
         // An error means that the server ended by itself: then its own result is what counts.
         match stopping.await {

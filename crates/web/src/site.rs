@@ -11,13 +11,14 @@ use pressrun_lab::Library;
 use pressrun_search::{Runs, Search};
 use tokio::sync::{Mutex, Semaphore, watch};
 
+use crate::edge::limits::Limits;
 use crate::edge::metrics::Metrics;
 use crate::related::Related;
 use crate::rendered::Cache;
 use crate::{Error, edge, pages};
 
 /// What can be set about a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Runs that may be queued or running at once.
     pub max_active_runs: usize,
@@ -27,6 +28,9 @@ pub struct Settings {
     pub poll: Duration,
     /// How long open requests may go on once the site is told to stop.
     pub grace: Duration,
+    /// What the links in mails begin with. Never the host that a request names: anybody can ask for a
+    /// mail to somebody else under a host of their own.
+    pub mail_url: String,
 }
 
 impl Default for Settings {
@@ -37,6 +41,7 @@ impl Default for Settings {
             max_streams: 128,
             poll: Duration::from_millis(250),
             grace: Duration::from_secs(10),
+            mail_url: "http://127.0.0.1:8080".into(),
         }
     }
 }
@@ -56,6 +61,7 @@ pub struct Site {
     /// What `has:run` asks.
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) related: Related,
+    pub(crate) limits: Limits,
     /// Held while a run is started, so that counting and queueing are one step.
     pub(crate) starting: Mutex<()>,
     /// One permit per live stream.
@@ -86,12 +92,13 @@ impl Site {
             library,
             search,
             related: Related::default(),
-            settings,
+            limits: Limits::new(),
             metrics: Metrics::new(),
             rendered: Cache::default(),
             starting: Mutex::new(()),
             streams: Arc::new(Semaphore::new(settings.max_streams)),
             closing: watch::Sender::new(false),
+            settings,
         }
     }
 

@@ -15,10 +15,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sqlx::any::Any;
 use sqlx::{AssertSqlSafe, Row, Transaction};
 
-use crate::sql::{now, rows};
+use crate::sql::{moment, now, rows};
 use crate::{Catalog, Error, Result, dialect};
 
 /// How a paper stands after a vote.
@@ -87,6 +88,16 @@ impl Catalog {
             }
         }
         Ok(voted)
+    }
+
+    /// What a person has voted for, the last vote first.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn votes_of(&self, person: i64) -> Result<Vec<(String, Timestamp)>> {
+        let sql = "SELECT paper, at FROM votes WHERE person = $1 ORDER BY at DESC, paper";
+        let rows = sqlx::query(sql).bind(person).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, moment(row.try_get(1)?)))).collect()
     }
 
     /// Sets after how long a vote counts half in the order of trending papers. If it is another one than

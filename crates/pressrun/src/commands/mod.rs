@@ -21,6 +21,7 @@ mod search;
 mod serve;
 mod show;
 mod studies;
+mod user;
 
 /// Carries out a command.
 pub fn dispatch(command: Command) -> Result<ExitCode> {
@@ -34,6 +35,7 @@ pub fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Index(args) => block_on(index::index(args)),
         Command::Search(args) => block_on(search::search(args)),
         Command::Score(args) => score::score(&args),
+        Command::User(args) => block_on(user::user(args)),
         Command::Data(args) => data::data(&args),
         Command::Embed(args) => embed::embed(args),
         Command::Doctor(args) => block_on(doctor::doctor(args)),

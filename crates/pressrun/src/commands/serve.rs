@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use pressrun_catalog::{Catalog, NewPaper};
+use pressrun_catalog::{Catalog, Link, NewPaper, Role, Secret};
+use pressrun_digest::{Outbox, Transport};
 use pressrun_lab::{Cancel, Library, Limits};
 use pressrun_search::{Search, Status};
-use pressrun_web::Site;
+use pressrun_web::{Settings, Site};
 use pressrun_worker::{Worker, WorkerConfig};
 
 use super::search::{folder as search_folder, vectors};
+use super::user::link_text;
 use super::{catalog, library};
 use crate::cli::ServeArgs;
 
@@ -36,8 +38,20 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let listener = tokio::net::TcpListener::bind(args.addr)
         .await
         .with_context(|| format!("listening on {} (choose another with --addr)", args.addr))?;
+    let own_url = format!("http://{}", listener.local_addr()?);
+    let mail_url = mail_url(args.mail.mail_url.as_deref(), &own_url)?;
+    let from = args.mail.mail_from.parse().context("reading `--mail-from`")?;
+    if !(args.trending_hours.is_finite() && args.trending_hours > 0.0) {
+        bail!("`--trending-hours` is {}; expected more than 0", args.trending_hours);
+    }
+    let half_life = Duration::from_secs_f64(args.trending_hours * 3600.0);
+    catalog.set_trending_half_life(half_life).await?;
     // Standard output carries the address alone, so that a script can wait for it.
-    println!("Pressrun is on http://{}", listener.local_addr()?);
+    println!("Pressrun is on {own_url}");
+    offer_set_up(&catalog, &mail_url).await?;
+    let mails = folder.join("mail");
+    eprintln!("Mail is written to files in `{}`.", mails.display());
+    let outbox = Outbox::new(catalog.clone(), from, Transport::Files(mails));
 
     let stop = Cancel::default();
     let config = WorkerConfig {
@@ -55,13 +69,20 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         let stop = stop.clone();
         tokio::spawn(async move { worker.run(stop).await })
     };
+    let (sent, sending) = tokio::sync::oneshot::channel::<()>();
+    let sending = tokio::spawn(async move { outbox.run(async { _ = sending.await }).await });
     let (closing, closed) = tokio::sync::oneshot::channel::<()>();
     let following = {
         let (search, catalog) = (search.clone(), catalog.clone());
         tokio::spawn(async move { search.follow(&catalog, async { _ = closed.await }).await })
     };
-    pressrun_web::serve(listener, Site::new(catalog, library, search), interrupted()).await?;
+    let settings = Settings { mail_url, ..Settings::default() };
+    let site = Site::with_settings(catalog, library, search, settings);
+    pressrun_web::serve(listener, site, interrupted()).await?;
     drop(closing);
+    drop(sent);
+    // A mail that was claimed and not sent is claimed again after five minutes.
+    let _ = tokio::time::timeout(STOP, sending).await;
     // What it had not committed is taken in at the next start.
     let _ = tokio::time::timeout(STOP, following).await;
     stop.cancel();
@@ -79,6 +100,32 @@ async fn shelve(catalog: &Catalog, library: &Library) -> Result<()> {
     for record in library.entries().iter().filter_map(|e| e.record.as_ref()) {
         catalog.add_record(record).await.context("storing the records of this build")?;
     }
+    Ok(())
+}
+
+/// What links in mails begin with.
+fn mail_url(given: Option<&str>, own: &str) -> Result<String> {
+    let Some(given) = given else { return Ok(own.to_owned()) };
+    let rest = given.strip_prefix("https://").or_else(|| given.strip_prefix("http://"));
+    let fits = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
+    if !fits || given.contains(['?', '#']) {
+        bail!("`--mail-url` is `{given}`; expected a form like `https://papers.example.org`");
+    }
+    Ok(given.trim_end_matches('/').to_owned())
+}
+
+/// Shows, on the console only, how to become the administrator of a site that has none.
+async fn offer_set_up(catalog: &Catalog, url: &str) -> Result<()> {
+    if catalog.has_administrator().await? {
+        return Ok(());
+    }
+    let secret = Secret::new();
+    let link = Link { email: None, role: Role::Administrator, return_to: "/account".into() };
+    catalog.offer_sign_in(&secret, &link, None).await?;
+    eprintln!(
+        "This site has no administrator. Whoever opens this within half an hour becomes it: {}",
+        link_text(url, &secret)
+    );
     Ok(())
 }
 

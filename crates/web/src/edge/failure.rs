@@ -93,6 +93,9 @@ fn html(error: &Error, id: &str) -> Response {
             p {
                 @match error {
                     Error::TooManyRuns { .. } => a href="/runs" { "The runs" },
+                    Error::SignIn { .. } | Error::BadToken | Error::LinkOver => {
+                        a href="/sign-in" { "Sign in" }
+                    }
                     Error::NoStudy { .. } => a href="/studies" { "The papers that run" },
                     _ => a href="/" { "Today's papers" },
                 }

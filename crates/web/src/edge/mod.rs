@@ -4,7 +4,9 @@
 mod access;
 mod failure;
 mod headers;
+pub(crate) mod limits;
 pub(crate) mod metrics;
+pub(crate) mod viewer;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -21,7 +23,8 @@ use crate::site::Shared;
 /// Puts the layers around the routes; the last one is the outermost.
 pub(crate) fn around(routes: Router<Shared>, site: &Shared) -> Router<Shared> {
     routes
-        // There are no accounts yet, but a run costs time: only this site's own forms start one.
+        .layer(from_fn_with_state(site.clone(), viewer::know))
+        // Only this site's own forms act.
         .layer(CsrfLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(failure::render))

@@ -2,10 +2,12 @@
 
 mod comparisons;
 mod files;
+pub(crate) mod form;
 mod lists;
 mod methodology;
 mod operations;
 mod paper;
+mod people;
 mod records;
 mod runs;
 mod search;
@@ -21,6 +23,7 @@ pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .merge(lists::router())
         .merge(paper::router())
+        .merge(people::router())
         .merge(search::router())
         .merge(runs::router())
         .merge(records::router())

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use pressrun_catalog::Paper;
 use pressrun_search as search;
 
-use super::{badge, date, icon, link};
+use super::{badge, date, icon, link, vote};
 use crate::number;
 use crate::site::Site;
 
@@ -53,7 +53,7 @@ fn card(site: &Site, paper: &Paper, title: &Markup, excerpt: &Markup, more: &Mar
             div.meta {
                 (badge::paper(paper.verdicts.as_ref(), site.runs_here(paper.slug.as_deref())))
                 (more)
-                span.count { (icon::vote()) (number::counted(paper.votes, "vote", "votes")) }
+                (vote::control(paper))
                 span.count {
                     (icon::comment()) (number::counted(paper.comments, "comment", "comments"))
                 }

@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::icon;
 use crate::assets;
+use crate::edge::viewer;
 
 /// Where in the site a page stands; the navigation marks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,7 @@ impl<'a> Page<'a> {
                     link rel="stylesheet" href=(assets::STYLE.url());
                     link rel="icon" href="/favicon.svg" type="image/svg+xml";
                     script src=(assets::SEARCH.url()) defer {}
+                    script src=(assets::VOTE.url()) defer {}
                     (self.head)
                 }
                 body {
@@ -100,10 +102,19 @@ fn header(here: Nav, query: &str) -> Markup {
                                 }
                             }
                         }
+                        li.who { (who()) }
                     }
                 }
             }
         }
+    }
+}
+
+/// Who is signed in, or where to.
+fn who() -> Markup {
+    match viewer::current() {
+        Some(viewer) => html! { a href="/account" { (viewer.person.name) } },
+        None => html! { a href="/sign-in" { "Sign in" } },
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Scripts that every page of the site has.
+pub const OWN_SCRIPTS: usize = 2;
+
 /// Elements without an end tag.
 const VOID: [&str; 6] = ["meta", "link", "br", "img", "input", "hr"];
 

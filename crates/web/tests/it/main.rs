@@ -9,6 +9,7 @@ mod lists;
 mod operations;
 mod pages;
 mod paper;
+mod people;
 mod records;
 mod runs;
 mod search;

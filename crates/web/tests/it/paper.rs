@@ -82,7 +82,7 @@ async fn what_a_paper_says_of_itself_stays_text() {
         assert!(elements.iter().find(hostile).is_none(), "{path}");
         assert_eq!(
             elements.iter().filter(|e| e.name == "script").count(),
-            1,
+            html::OWN_SCRIPTS,
             "{path}: the site's own"
         );
         assert!(!page.contains("href=\"javascript"), "{path}");

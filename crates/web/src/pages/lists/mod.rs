@@ -12,6 +12,7 @@ use pressrun_catalog::{ListQuery, Period, Sort};
 
 use self::params::{Pairs, Params};
 use self::view::{Kind, List};
+use crate::edge::viewer;
 use crate::site::{Shared, Site};
 use crate::{Error, Result};
 
@@ -102,6 +103,7 @@ async fn show(
     if page > 1 && page > found.pages {
         return Err(Error::NoSuchPage { page, pages: found.pages.max(1) });
     }
+    viewer::know_votes(site, found.papers.iter()).await?;
     let neighbours = match period {
         Period::All => None,
         dated => Some(site.catalog.neighbours(dated).await?),

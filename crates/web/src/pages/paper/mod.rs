@@ -13,6 +13,7 @@ use pressrun_lab::Profile;
 use self::view::PaperPage;
 pub(super) use self::view::setup;
 use super::runs;
+use crate::edge::viewer;
 use crate::site::{BODY_LIMIT, Shared};
 use crate::view::link;
 use crate::{Error, Result};
@@ -39,6 +40,7 @@ async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Res
         }
         recent = site.catalog.runs(Some(slug), RECENT_RUNS).await?;
     }
+    viewer::know_votes(&site, std::iter::once(&paper)).await?;
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let related = site.related.of(&site.search, &paper.id).await;
     let page = PaperPage {

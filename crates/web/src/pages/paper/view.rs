@@ -10,7 +10,7 @@ use crate::pages::runs::table as runs_table;
 use crate::rendered::Rendered;
 use crate::view::claims::{claims, sentence};
 use crate::view::measured::{log, section};
-use crate::view::{Nav, Page, badge, date, icon, link, provenance};
+use crate::view::{Nav, Page, badge, date, icon, link, provenance, vote};
 
 /// All that a paper's page shows.
 #[derive(Debug)]
@@ -71,6 +71,7 @@ impl PaperPage<'_> {
                 @if !paper.authors.is_empty() { p.authors { (paper.authors.join(", ")) } }
                 div.meta {
                     (badge::paper(paper.verdicts.as_ref(), self.runnable()))
+                    (vote::control(paper))
                     @if self.spec().is_some_and(|s| s.reconstructed) {
                         (badge::note("reconstructed", "details reconstructed"))
                     }

@@ -20,6 +20,7 @@ use pressrun_search::{Request, Results};
 
 use self::params::Params;
 use self::view::{Answer, SearchPage};
+use crate::edge::viewer;
 use crate::site::{Shared, Site};
 use crate::{Error, Result};
 
@@ -62,6 +63,7 @@ async fn page(State(site): State<Shared>, Given(pairs): Given<params::Pairs>) ->
         return Err(Error::NoSuchPage { page, pages: u32::try_from(pages).unwrap_or(u32::MAX) });
     }
     let papers = papers(&site, &results).await?;
+    viewer::know_votes(&site, papers.values()).await?;
     Ok(render(Answer::Found { query, results, papers }).into_response())
 }
 
