@@ -4,8 +4,9 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use lettre::Message;
+use lettre::message::header::ContentTransferEncoding;
 use lettre::message::header::{self, ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MessageBuilder};
+use lettre::message::{Body, Mailbox, MessageBuilder};
 use pressrun_catalog::Mail;
 
 use crate::{Error, Result};
@@ -65,8 +66,19 @@ pub(crate) fn compose(mail: &Mail, from: &Sender) -> Result<Message> {
         .header(AutoSubmitted)
         .header(header::MIME_VERSION_1_0)
         .header(ContentType::TEXT_PLAIN);
-    builder.body(mail.body.clone()).map_err(|error| failed(&error))
+    // As it is where that is allowed: who reads the file has the whole link in one line.
+    let body = mail.body.replace("\r\n", "\n").replace('\n', "\r\n");
+    let plain = body.is_ascii() && body.lines().all(|line| line.len() <= LONGEST_LINE);
+    let body = match plain {
+        // The crate's own check stops at 76.
+        true => Body::dangerous_pre_encoded(body.into_bytes(), ContentTransferEncoding::SevenBit),
+        false => Body::new(body),
+    };
+    builder.body(body).map_err(|error| failed(&error))
 }
+
+/// Longest line of a mail in bytes, without its end (RFC 5322).
+const LONGEST_LINE: usize = 998;
 
 #[cfg(test)]
 mod tests {
@@ -104,6 +116,9 @@ mod tests {
         ] {
             assert!(message.contains(line), "{line:?} in {message}");
         }
+        let long = format!("See:\n\nhttp://example.net/sign-in/link?token={}\n", "ab".repeat(60));
+        assert!(text(&mail("Long", &long)).contains(&long.replace('\n', "\r\n")));
+        assert!(text(&mail("Longer", &"x".repeat(2000))).lines().all(|line| line.len() <= 998));
         // Mail has no bare line feeds.
         assert!(!message.replace("\r\n", "").contains(['\r', '\n']));
     }
