@@ -154,7 +154,7 @@ fn token_form() -> Markup {
                 @for scope in Scope::ALL {
                     label.check {
                         input type="checkbox" name="scope" value=(scope) checked[scope == Scope::Read];
-                        (scope) span.fine { ": " (about(scope)) }
+                        (scope) span.fine { (about(scope)) }
                     }
                 }
             }
