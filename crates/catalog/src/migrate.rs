@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "runs", include_str!("../migrations/0003_runs.sql")),
     (4, "changes", include_str!("../migrations/0004_changes.sql")),
     (5, "clustered", include_str!("../migrations/0005_clustered.sql")),
+    (7, "harvests", include_str!("../migrations/0007_harvests.sql")),
 ];
 
 /// Brings the database to the newest form.
