@@ -107,6 +107,7 @@ pub(crate) struct Refused {
 pub(crate) struct Guard {
     pub(crate) names: Arc<dyn Names>,
     pub(crate) allow_private: bool,
+    pub(crate) allowed: Vec<SocketAddr>,
 }
 
 impl Resolver for Guard {
@@ -123,7 +124,7 @@ impl Resolver for Guard {
         let found = self.look_up(host.clone(), port, timeout)?;
         if !self.allow_private {
             // One private address among public ones is refused too: the client would try it.
-            for address in &found {
+            for address in found.iter().filter(|address| !self.allowed.contains(address)) {
                 if let Some(reason) = refused(address.ip()) {
                     let refused = Refused { host, address: address.ip(), reason };
                     return Err(ureq::Error::Io(io::Error::other(refused)));

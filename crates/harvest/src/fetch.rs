@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use crate::{Clock, Error, Names, Result, SystemClock, SystemNames};
 pub struct Policy {
     /// Whether addresses of private networks and of this machine may be fetched.
     pub allow_private: bool,
+    /// Addresses and ports that may be fetched though they are private.
+    pub allowed: Vec<SocketAddr>,
     /// An address at which whoever runs a server can reach whoever runs this site.
     pub contact: Option<String>,
     /// Bounds.
@@ -108,7 +111,7 @@ impl Fetcher {
 
     /// One with names and a clock of its own, for tests.
     pub fn with_parts(policy: Policy, names: Arc<dyn Names>, clock: Arc<dyn Clock>) -> Self {
-        let Policy { allow_private, contact, limits } = policy;
+        let Policy { allow_private, allowed, contact, limits } = policy;
         let contact = contact.filter(|text| text.bytes().all(|b| (b' '..=b'~').contains(&b)));
         let contact = contact.map_or(String::new(), |text| format!("; {text}"));
         let config = Agent::config_builder()
@@ -127,7 +130,7 @@ impl Fetcher {
             .timeout_recv_response(Some(limits.patience))
             .timeout_global(Some(limits.time))
             .build();
-        let guard = Guard { names, allow_private };
+        let guard = Guard { names, allow_private, allowed };
         let agent = Agent::with_parts(config, DefaultConnector::default(), guard);
         Self { agent, clock, limits }
     }
@@ -152,11 +155,10 @@ impl Fetcher {
         loop {
             let (this, address, validators) = (self.clone(), url.clone(), validators.clone());
             let attempt = move || this.attempt(&address, &validators);
-            let Failure { error, passing, wait } = match tokio::task::spawn_blocking(attempt).await
-            {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(failure)) => failure,
-                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            let Failure { error, passing, wait } = match apart(attempt).await {
+                Some(Ok(answer)) => return Ok(answer),
+                Some(Err(failure)) => failure,
+                None => broken(url, "the download ended without a word".into()),
             };
             tried += 1;
             if !passing || tried >= self.limits.tries {
@@ -283,6 +285,17 @@ impl std::fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fetcher").field("limits", &self.limits).finish_non_exhaustive()
     }
+}
+
+/// Carries out work that waits, on a thread of its own; `None` if it panicked. The runtime's threads
+/// for such work would be waited for when the program ends: a slow server could hold it for minutes.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Whoever asked may have gone.
+        let _ = sender.send(work());
+    });
+    receiver.await.ok()
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

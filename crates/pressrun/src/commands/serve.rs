@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use pressrun_catalog::{Catalog, NewPaper};
+use pressrun_harvest::Schedule;
 use pressrun_lab::{Cancel, Library, Limits};
 use pressrun_search::{Search, Status};
 use pressrun_web::Site;
 use pressrun_worker::{Worker, WorkerConfig};
+use tokio::task::JoinHandle;
 
+use super::import::harvester;
 use super::search::{folder as search_folder, vectors};
 use super::{catalog, library};
-use crate::cli::ServeArgs;
+use crate::cli::{FetchArgs, ScheduleArgs, ServeArgs};
 
 /// How long the worker may take to end its child when the site stops.
 const STOP: Duration = Duration::from_secs(8);
@@ -60,7 +63,11 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         let (search, catalog) = (search.clone(), catalog.clone());
         tokio::spawn(async move { search.follow(&catalog, async { _ = closed.await }).await })
     };
+    let (halting, halted) = tokio::sync::oneshot::channel::<()>();
+    let importing = schedule(&catalog, &args.schedule, &args.fetch, async { _ = halted.await })?;
     pressrun_web::serve(listener, Site::new(catalog, library, search), interrupted()).await?;
+    drop(halting);
+    let _ = tokio::time::timeout(STOP, importing).await;
     drop(closing);
     // What it had not committed is taken in at the next start.
     let _ = tokio::time::timeout(STOP, following).await;
@@ -69,6 +76,22 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         tracing::warn!("the worker did not stop in time; its run is marked at the next start");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Imports on a schedule until `stop` ends; nothing if nothing is to be imported.
+fn schedule(
+    catalog: &Catalog,
+    args: &ScheduleArgs,
+    fetch: &FetchArgs,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let harvester = harvester(catalog, fetch)?;
+    let schedule = Schedule { sources: args.import.clone(), every: args.import_every };
+    Ok(tokio::spawn(async move {
+        if !schedule.sources.is_empty() {
+            schedule.run(&harvester, stop).await;
+        }
+    }))
 }
 
 /// Puts the papers and records of this build into the catalogue; what is there already stays.
