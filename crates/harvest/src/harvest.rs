@@ -22,8 +22,8 @@ const PAGE: u64 = 500;
 /// What arXiv asks to wait between two requests (<https://info.arxiv.org/help/api/tou.html>).
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Most papers that arXiv's API gives for one query.
-const MOST: u64 = 30_000;
+/// Most papers of one query. arXiv's API gives up to 30,000, and fails more often on late pages.
+const MOST: u64 = 10_000;
 
 /// How far back a harvest without a wish begins.
 const DEFAULT_HOURS: i64 = 48;
@@ -139,13 +139,11 @@ impl Harvester {
             let page = self.full_page(&url, start, wish, watch).await?;
             let next = start + page.read;
             let total = page.total.unwrap_or(next);
-            if total > MOST {
-                let reason = format!(
-                    "{total} papers since {}; arXiv's API gives at most {MOST}: ask for less, or \
-                     harvest `oai:https://oaipmh.arxiv.org/oai`",
-                    window.0
-                );
-                return Err(Error::Source { source_name: state.source, reason });
+            if start == 0 && total > MOST {
+                sum.absorb(page);
+                window = Self::halved(&mut state, &window, total)?;
+                self.fetcher.clock().sleep(PAUSE).await;
+                continue;
             }
             let done = next >= total;
             state.position = (!done).then(|| next.to_string());
@@ -153,12 +151,27 @@ impl Harvester {
             tracing::info!("{}: {next} of {total} papers", state.source);
             sum.absorb(page);
             if done {
-                // One that was broken off long ago is completed by what came since.
+                // One that was broken off long ago, or halved, is completed by what came since.
                 let Some(later) = later(&mut state, &window, now) else { return Ok(sum) };
                 window = later;
             }
             self.fetcher.clock().sleep(PAUSE).await;
         }
+    }
+
+    /// The first half of a stretch with more papers than one query may have.
+    fn halved(
+        state: &mut Harvest,
+        &(from, to): &(Timestamp, Timestamp),
+        total: u64,
+    ) -> Result<(Timestamp, Timestamp)> {
+        let hours = to.duration_since(from).as_hours() / 2;
+        // Less would not get ahead of what is asked for twice.
+        if hours < 2 * OVERLAP_HOURS {
+            let reason = format!("{total} papers from {from} to {to}; expected at most {MOST}");
+            return Err(Error::Source { source_name: state.source.clone(), reason });
+        }
+        Ok(settle(state, from, back(to, hours)))
     }
 
     fn arxiv_page(&self, category: &str, (from, to): &(Timestamp, Timestamp), start: u64) -> Url {
@@ -279,7 +292,9 @@ impl Harvester {
     async fn import(&self, url: &Url, file: File, wish: &Wish, watch: Watch<'_>) -> Result<Report> {
         // The path is what ends like a file's name; the whole address is what a report is read for.
         let name = if url.query().is_none() { url.as_str() } else { url.path() };
-        let mut report = import_open(&self.catalog, name, file, &wish.options, watch).await?;
+        let options =
+            Options { max_bytes: Some(self.fetcher.limits().bytes), ..wish.options.clone() };
+        let mut report = import_open(&self.catalog, name, file, &options, watch).await?;
         for bad in &mut report.bad {
             bad.file = url.to_string();
         }
@@ -363,11 +378,11 @@ fn later(
     (back(now, 1) > to).then(|| settle(state, back(to, OVERLAP_HOURS), now))
 }
 
-fn settle(state: &mut Harvest, from: Timestamp, now: Timestamp) -> (Timestamp, Timestamp) {
+fn settle(state: &mut Harvest, from: Timestamp, to: Timestamp) -> (Timestamp, Timestamp) {
     state.position = None;
     state.from_time = Some(from.to_string());
-    state.to_time = Some(now.to_string());
-    (from, now)
+    state.to_time = Some(to.to_string());
+    (from, to)
 }
 
 fn back(moment: Timestamp, hours: i64) -> Timestamp {

@@ -15,6 +15,9 @@ use super::xml::{Broken, Document, Element};
 use super::{Item, NewPaper, Note};
 use crate::identity;
 
+/// Namespace of Atom.
+const ATOM: &str = "http://www.w3.org/2005/Atom";
+
 /// Namespace of arXiv's own elements.
 const ARXIV: &str = "http://arxiv.org/schemas/atom";
 
@@ -110,11 +113,14 @@ pub(super) fn stated_doi(text: &str) -> Option<String> {
 
 /// Text of an element that may hold HTML, escaped or not.
 fn text(element: &Element) -> String {
+    let text = element.text();
     match element.attribute("type") {
-        // Plain by its own word: what looks like a tag is none.
-        Some("text" | "text/plain") => element.text().trim().to_owned(),
-        Some("xhtml") => element.text().split_whitespace().collect::<Vec<_>>().join(" "),
-        _ => html::text(&element.text()),
+        Some("xhtml") => text,
+        Some("text" | "text/plain") => text.trim().to_owned(),
+        // Without a word Atom means plain text (RFC 4287, section 3.1.1), and arXiv writes it: what
+        // looks like a tag there is a formula, `a<b and c>d`.
+        None if element.space == ATOM || text.starts_with("arXiv:") => text.trim().to_owned(),
+        _ => html::text(&text),
     }
 }
 

@@ -71,7 +71,11 @@ fn tag<'h>(rest: &'h str, text: &mut String) -> &'h str {
         return comment.find("-->").map_or("", |end| &comment[end + 3..]);
     }
     let name = rest[1..].trim_start_matches('/');
-    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '!' || c == '?');
+    let after = name.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || ":-_".contains(c));
+    // `$a<b$ and $c>d$` has none.
+    let begins = name.starts_with(['!', '?'])
+        || name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && after.starts_with(|c: char| c.is_ascii_whitespace() || "/>".contains(c));
     let Some(end) = rest.find('>').filter(|_| begins) else {
         text.push('<');
         return &rest[1..];
@@ -104,6 +108,7 @@ mod tests {
                 "We open gates.\n\nThey stay open.",
             ),
             ("a &lt; b, 1 < 2 && c", "a < b, 1 < 2 && c"),
+            ("$a<b$ and $c>d$, <jats:p>x</jats:p>", "$a<b$ and $c>d$, x"),
             ("x<script>alert('<p>1</p>')</script>y<STYLE>p{}</style>z", "xyz"),
             ("caf&eacute; &#233; &#xe9; &#0; &bogus; &", "caf\u{e9} \u{e9} \u{e9} \u{0} &bogus; &"),
             ("a<!-- <b> -->b<br/>c<!-- open", "ab\n\nc"),

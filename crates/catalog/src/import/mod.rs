@@ -48,6 +48,9 @@ pub struct Options {
     /// The day on whose list every paper is put, whatever its record says. A paper that stands on a
     /// list already stays on that.
     pub list_on: Option<Date>,
+    /// Most bytes of the file once it is unpacked, for files from strangers: a packed one can be a
+    /// thousand times as long as it looks.
+    pub max_bytes: Option<u64>,
     /// Papers a transaction. More are faster, as fewer index pages are written twice; but other
     /// writers wait until the transaction is over, half a second for the default of 8,000.
     pub batch: usize,
@@ -55,7 +58,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { year: None, list_on: None, batch: 8000 }
+        Self { year: None, list_on: None, max_bytes: None, batch: 8000 }
     }
 }
 
@@ -296,7 +299,7 @@ fn read(
 ) -> std::io::Result<Duration> {
     let started = Instant::now();
     let mut waited = Duration::ZERO;
-    let mut source = source::Source::open(file)?;
+    let mut source = source::Source::open(file, options.max_bytes)?;
     let file = path.display().to_string();
     let size = options.batch.max(1);
     let mut batch = Batch::default();
@@ -359,7 +362,7 @@ pub fn read_file(
     each: &mut dyn FnMut(std::result::Result<NewPaper, BadRecord>),
 ) -> Result<()> {
     let opened = File::open(path).map_err(|e| io(path, e))?;
-    let mut source = source::Source::open(opened).map_err(|e| io(path, e))?;
+    let mut source = source::Source::open(opened, options.max_bytes).map_err(|e| io(path, e))?;
     let file = path.display().to_string();
     let mut sink = |item| {
         let bad = |line, reason| Err(BadRecord { file: file.clone(), line, reason });

@@ -38,9 +38,27 @@ impl Read for Counted {
     }
 }
 
+/// A stream that fails where it gets longer than allowed.
+struct Bounded {
+    stream: Box<dyn Read + Send>,
+    left: u64,
+    most: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            std::io::Error::other(format!("more than {} bytes, unpacked", self.most))
+        })?;
+        Ok(read)
+    }
+}
+
 impl Source {
-    /// Takes a file. Its first bytes, not its name, tell how it is compressed.
-    pub(super) fn open(file: File) -> std::io::Result<Self> {
+    /// Takes a file. Its first bytes, not its name, tell how it is compressed. After `most` bytes,
+    /// unpacked, reading fails.
+    pub(super) fn open(file: File, most: Option<u64>) -> std::io::Result<Self> {
         let counter = Counter::default();
         let file = Counted(file, counter.clone());
         let mut file = BufReader::with_capacity(BUFFER, file);
@@ -51,6 +69,10 @@ impl Source {
             Box::new(zstd::stream::read::Decoder::with_buffer(file)?)
         } else {
             Box::new(file)
+        };
+        let stream: Box<dyn Read + Send> = match most {
+            Some(most) => Box::new(Bounded { stream, left: most, most }),
+            None => stream,
         };
         Ok(Self { stream: BufReader::with_capacity(BUFFER, stream), counter })
     }
@@ -150,4 +172,53 @@ fn records(stream: impl BufRead, sink: &mut dyn FnMut(Item) -> bool) -> Result<b
 /// The reason of a bad record for a stream that cannot be read on.
 pub(super) fn broken(error: &std::io::Error) -> String {
     format!("the file cannot be read from here on ({error}); is it whole?")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn forms_by_bytes_and_then_by_name() {
+        for (start, name, expected) in [
+            (&b"  {\"title\""[..], "x", Form::Lines),
+            (b"\xef\xbb\xbf\n[{", "x.json", Form::Array),
+            (b"[{", "x.jsonl", Form::Lines),
+            (b"<?xml", "x.txt", Form::Xml),
+            (b"\xff\xfe<\0", "x", Form::Xml),
+            (b"@article{", "x", Form::Bibtex),
+            (b"% a comment\n@article{", "x.bib", Form::Bibtex),
+            (b"", "x.atom", Form::Xml),
+            (b"", "x.json", Form::Lines),
+            (b"new\n\nDaily Papers", "x.txt", Form::Listing),
+        ] {
+            assert_eq!(form(start, name), expected, "{name}");
+        }
+    }
+
+    proptest! {
+        /// Whatever tags come in whatever order, nothing panics and a paper has a title.
+        #[test]
+        fn any_document_is_read(parts in prop::collection::vec(prop::sample::select(vec![
+            "<feed>", "</feed>", "<rss>", "<OAI-PMH>", "</OAI-PMH>", "<entry>", "</entry>", "<item>",
+            "</item>", "<record>", "</record>", "<header status='deleted'>", "<header>", "</header>",
+            "<metadata>", "</metadata>", "<arXiv>", "</arXiv>", "<dc>", "</dc>", "<title>t</title>",
+            "<title/>", "<author>a (b)</author>", "<id>http://arxiv.org/abs/2509.1</id>",
+            "<doi>10.1/x y</doi>", "<date>2025-99</date>", "<resumptionToken>", "</resumptionToken>",
+            "<error code='x'>", "</error>", "&bogus;", "&#x110000;", "<![CDATA[<", "]]>", "\u{e9}",
+            "<a b=c>", "<creator>, ,</creator>", "<authors><author/></authors>", "<!--", "-->",
+        ]), 0..25)) {
+            for root in ["", "<feed>", "<OAI-PMH><ListRecords>"] {
+                let text = format!("{root}{}", parts.concat());
+                xml(text.as_bytes(), &mut |item| {
+                    if let Item::Paper(_, paper) = item {
+                        assert!(!paper.title.is_empty());
+                    }
+                    true
+                });
+            }
+        }
+    }
 }

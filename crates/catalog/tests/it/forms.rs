@@ -38,7 +38,7 @@ async fn the_arxiv_api() {
     assert_eq!(report.bad[0].line, 25);
     assert_eq!(report.bad[0].reason, "no title; expected an element `title`");
     let paper = find(&papers, "2509.00001");
-    assert_eq!(paper.title, "Gates That Open For $a < b$");
+    assert_eq!(paper.title, "Gates That Open For $a <b and c> d$");
     assert_eq!(paper.summary, "We open gates & keep them open.");
     assert_eq!(paper.authors, ["Ada King", "Max Born"]);
     assert_eq!(paper.published.as_deref(), Some("2025-09-08"));
@@ -126,6 +126,19 @@ async fn forms_are_told_by_their_first_bytes_and_half_a_file_gives_what_it_has()
     let name = "https://lab.example/feed";
     let report = import_open(&catalog, name, file, &options, &mut |_| {}).await.unwrap();
     assert_eq!(report.added, 3);
+}
+
+#[tokio::test]
+async fn a_packed_file_from_a_stranger_is_read_up_to_its_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.jsonl.zst");
+    let text = "{\"title\": \"One\"}\n".to_owned() + &" ".repeat(10 << 20);
+    std::fs::write(&path, zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
+    let catalog = Catalog::in_memory().await.unwrap();
+    let options = Options { max_bytes: Some(1 << 20), ..Options::default() };
+    let report = import_file(&catalog, &path, &options, &mut |_| {}).await.unwrap();
+    assert_eq!((report.added, report.bad.len()), (1, 1));
+    assert!(report.bad[0].reason.contains("more than 1048576 bytes"), "{:?}", report.bad);
 }
 
 #[tokio::test]

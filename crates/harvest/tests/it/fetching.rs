@@ -36,7 +36,9 @@ async fn a_file_comes_whole_packed_or_not_and_says_who_asks() {
     let request = &server.requests()[0];
     assert!(request.has("accept-encoding: gzip"), "{request:?}");
     let agent = request.head.iter().find(|line| line.starts_with("user-agent: ")).unwrap();
-    assert!(agent.starts_with("user-agent: pressrun/") && agent.contains("; mailto:me@lab.example)"));
+    assert!(
+        agent.starts_with("user-agent: pressrun/") && agent.contains("; mailto:me@lab.example)")
+    );
 }
 
 #[tokio::test]

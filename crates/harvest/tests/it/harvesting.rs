@@ -159,9 +159,35 @@ async fn an_empty_or_broken_page_is_asked_for_again() {
     let site = Site::new(|_, _| Reply::ok(atom(0, 0, 3))).await;
     let error = site.harvest(&arxiv(), Some("2d")).await.unwrap_err();
     assert!(error.to_string().contains("an empty page where there are papers"), "{error}");
+}
+
+#[tokio::test]
+async fn more_papers_than_one_query_may_have_are_asked_for_in_parts() {
+    // One paper every hour, numbered by its hour of this time.
+    let zero: jiff::civil::DateTime = date(2023, 1, 1).at(0, 0, 0, 0);
+    let hour = move |text: &str| {
+        let at = jiff::civil::DateTime::strptime("%Y%m%d%H%M", text).unwrap();
+        u64::try_from(at.duration_since(zero).as_hours()).unwrap()
+    };
+    let site = Site::new(move |_, request| {
+        let query = request.parameter("search_query").unwrap();
+        let (_, range) = query.split_once("%5B").unwrap();
+        let (from, to) = range.trim_end_matches("%5D").split_once("+TO+").unwrap();
+        let (first, last) = (hour(from), hour(to));
+        let start: u64 = request.parameter("start").unwrap().parse().unwrap();
+        let total = last + 1 - first;
+        let from = first + start.min(total);
+        Reply::ok(atom(from, (from + 500).min(last + 1), total))
+    })
+    .await;
+    let report = site.harvest(&arxiv(), Some("2024-01-01")).await.unwrap();
+    let hours = hour("202509091200") + 1 - hour("202401010000");
+    assert!(hours > 10_000, "one query does not suffice");
+    assert_eq!((report.added, report.bad.len()), (hours, 0));
+    assert_eq!(site.catalog.count_papers().await.unwrap(), hours);
     let site = Site::new(|_, request| page(request, 40_000)).await;
     let error = site.harvest(&arxiv(), Some("52w")).await.unwrap_err();
-    assert!(error.to_string().contains("at most 30000"), "{error}");
+    assert!(error.to_string().contains("expected at most 10000"), "{error}");
 }
 
 /// A page of a repository.
@@ -190,9 +216,9 @@ async fn a_repository_token_by_token() {
         None => records(0..2, &token("a|1")),
         Some("a%7C1") => records(2..4, &token("b&amp;2")),
         Some("b%262") if number == 3 => Reply::status(410),
-        Some("b%262") if flag.load(Ordering::SeqCst) => Reply::ok(
-            "<OAI-PMH><error code='badResumptionToken'>expired</error></OAI-PMH>",
-        ),
+        Some("b%262") if flag.load(Ordering::SeqCst) => {
+            Reply::ok("<OAI-PMH><error code='badResumptionToken'>expired</error></OAI-PMH>")
+        }
         Some(_) => records(4..5, "<resumptionToken/>"),
     })
     .await;
@@ -208,10 +234,7 @@ async fn a_repository_token_by_token() {
     assert_eq!((report.read, report.added), (1, 1));
     assert_eq!(site.catalog.count_papers().await.unwrap(), 5);
     let first = &site.server.targets()[1];
-    assert_eq!(
-        first,
-        "/oai?verb=ListRecords&metadataPrefix=oai_dc&set=cs&from=2025-09-01"
-    );
+    assert_eq!(first, "/oai?verb=ListRecords&metadataPrefix=oai_dc&set=cs&from=2025-09-01");
     assert_eq!(site.server.targets()[2], "/oai?verb=ListRecords&resumptionToken=a%7C1");
     // Without a wish: from before the end of the last one.
     site.harvest(&source, None).await.unwrap();

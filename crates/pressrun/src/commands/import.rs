@@ -97,9 +97,13 @@ pub fn harvester(catalog: &Catalog, args: &FetchArgs) -> Result<Harvester> {
 }
 
 /// Imports one after another and feeds the index; the number of bad records.
-async fn all(catalog: &Catalog, args: &ImportArgs, wanted: &[Wanted], feeder: Feeder) -> Result<u64> {
-    let options =
-        Options { year: args.year, list_on: args.list_on, ..Options::default() };
+async fn all(
+    catalog: &Catalog,
+    args: &ImportArgs,
+    wanted: &[Wanted],
+    feeder: Feeder,
+) -> Result<u64> {
+    let options = Options { year: args.year, list_on: args.list_on, ..Options::default() };
     let wish = Wish { since: args.since, options };
     let harvester = harvester(catalog, &args.fetch)?;
     let mut bad = 0;
