@@ -12,9 +12,10 @@
 use std::collections::HashSet;
 use std::io::{self, BufRead, Read};
 
-use biblatex::{Bibliography, ChunksExt, Date, DateValue, Entry, PermissiveType};
+use biblatex::{Bibliography, ChunksExt, Entry};
 
-use super::feed::{stated_arxiv_id, stated_doi};
+use super::day::month;
+use super::feed::{day, stated_arxiv_id, stated_doi};
 use super::source::broken;
 use super::{Item, NewPaper};
 use crate::identity;
@@ -161,8 +162,7 @@ impl Reader<'_> {
             text.split(word).map(str::to_lowercase).collect()
         };
         let mut source = String::new();
-        for (name, string) in self.strings.iter().filter(|(name, _)| words.contains(name)) {
-            let _ = name;
+        for (_, string) in self.strings.iter().filter(|(name, _)| words.contains(name)) {
             source.push_str(string);
             source.push('\n');
         }
@@ -170,9 +170,12 @@ impl Reader<'_> {
         let key = text.split_once('{').and_then(|(_, rest)| rest.split(',').next());
         let key: String = key.unwrap_or_default().trim().chars().take(80).collect();
         let said = |reason: String| format!("entry `{key}`: {reason}");
-        let entries = Bibliography::parse(&source).map_err(|e| said(e.kind.to_string()))?;
-        let entry = entries.iter().last().ok_or_else(|| said("is empty".into()))?;
-        paper(entry).map_err(said)
+        // The crate unwraps here and there; an entry that it cannot bear must not end an import.
+        let read = std::panic::catch_unwind(|| {
+            let entries = Bibliography::parse(&source).map_err(|e| e.kind.to_string())?;
+            paper(entries.iter().last().ok_or("is empty")?)
+        });
+        read.unwrap_or_else(|_| Err("cannot be read".into())).map_err(said)
     }
 }
 
@@ -243,36 +246,23 @@ fn paper(entry: &Entry) -> Result<NewPaper, String> {
     })
 }
 
-/// The date, as precise as the entry states it.
+/// The date, as precise as the entry states it: of BibLaTeX's `date`, else of BibTeX's parts. (The
+/// crate's own reader of dates panics at some, such as the day `- 1`.)
 fn published(entry: &Entry) -> Option<String> {
-    let year = || {
-        let year = entry.get("year")?.format_verbatim();
-        let year = year.trim();
-        (year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit())).then(|| year.to_owned())
-    };
-    let Ok(PermissiveType::Typed(Date { value, .. })) = entry.date() else {
-        return year();
-    };
-    let at = match value {
-        DateValue::At(at) | DateValue::After(at) | DateValue::Before(at) => at,
-        DateValue::Between(from, _) => from,
-    };
-    if !(1000..=9999).contains(&at.year) {
-        return None;
+    let text = |name: &str| Some(entry.get(name)?.format_verbatim().trim().to_owned());
+    // Of a range its beginning.
+    if let Some(date) = text("date").and_then(|date| day(date.split('/').next()?)) {
+        return Some(date);
     }
-    // Months and days are counted from 0.
-    Some(match (at.month, at.day) {
-        (Some(month), Some(day)) => {
-            let date = jiff::civil::Date::new(
-                i16::try_from(at.year).ok()?,
-                i8::try_from(month + 1).ok()?,
-                i8::try_from(day + 1).ok()?,
-            );
-            date.map_or_else(|_| format!("{:04}", at.year), |date| date.to_string())
-        }
-        (Some(month), None) => format!("{:04}-{:02}", at.year, month + 1),
-        _ => format!("{:04}", at.year),
-    })
+    let year = text("year").filter(|y| y.len() == 4 && y.bytes().all(|b| b.is_ascii_digit()))?;
+    let month = text("month").and_then(|text| {
+        let number = text.parse().ok().filter(|month| (1..=12).contains(month));
+        number.or_else(|| month(text.split(|c: char| !c.is_alphabetic()).next()?))
+    });
+    let Some(month) = month else { return Some(year) };
+    let month = format!("{year}-{month:02}");
+    let date = text("day").and_then(|day| Some(format!("{month}-{:02}", day.parse::<u8>().ok()?)));
+    Some(date.filter(|date| date.parse::<jiff::civil::Date>().is_ok()).unwrap_or(month))
 }
 
 #[cfg(test)]
@@ -339,6 +329,24 @@ mod tests {
         assert_eq!(bad.len(), expected.len(), "{bad:?}");
         for ((line, reason), (at, start)) in bad.iter().zip(expected) {
             assert!(*line == at && reason.starts_with(start), "{line}: {reason}");
+        }
+    }
+
+    #[test]
+    fn dates_of_all_forms() {
+        for (fields, expected) in [
+            ("date = {2025-09-09}", Some("2025-09-09")),
+            ("date = {2025-09/2025-10}", Some("2025-09")),
+            ("year = 2025, month = 9, day = 31", Some("2025-09")),
+            ("year = {2025}, month = {September}", Some("2025-09")),
+            ("year = 2025, month = dec # {~24}", Some("2025-12")),
+            ("year = 2025, month = 13", Some("2025")),
+            ("year = 2025, month = sep, day = {- 1}", Some("2025-09")),
+            ("year = {forthcoming}", None),
+            ("date = {circa}", None),
+        ] {
+            let got = read(format!("@misc{{k, title = {{x}}, {fields}}}").as_bytes());
+            assert_eq!(got[0].as_ref().unwrap().published.as_deref(), expected, "{fields}");
         }
     }
 
