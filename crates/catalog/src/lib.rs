@@ -5,6 +5,7 @@ mod changes;
 mod dialect;
 mod error;
 mod events;
+mod harvests;
 pub mod identity;
 pub mod import;
 mod lists;
@@ -21,6 +22,7 @@ mod upsert;
 
 pub use catalog::Catalog;
 pub use error::{Constraint, Error, Result};
+pub use harvests::Harvest;
 pub use lists::{ListPage, ListQuery, Neighbours, Sort};
 pub use paper::{NewPaper, Paper, VerdictCounts};
 pub use people::{

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "changes", include_str!("../migrations/0004_changes.sql")),
     (5, "clustered", include_str!("../migrations/0005_clustered.sql")),
     (6, "people", include_str!("../migrations/0006_people.sql")),
+    (7, "harvests", include_str!("../migrations/0007_harvests.sql")),
 ];
 
 /// Brings the database to the newest form.

@@ -217,7 +217,8 @@ impl Plan {
             changed = true;
         }
         changed |= replace(&mut old.summary, new.summary);
-        if new.listed.is_some() && new.listed != old.listed {
+        // The first day stays: a list does not lose a paper because a later source dates it otherwise.
+        if new.listed.is_some() && old.listed.is_none() {
             old.listed = new.listed;
             changed = true;
         }

@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::civil::Date;
+use pressrun_harvest::{Since, Source};
 use pressrun_lab::Profile;
 use tracing_subscriber::EnvFilter;
 
@@ -33,10 +36,16 @@ pub enum Command {
     Studies(StudiesArgs),
     /// Show a paper: claims, verdicts, numbers.
     Show(ShowArgs),
-    /// Import papers: the text of a Daily Papers listing, or JSON Lines (also .gz, .zst).
+    /// Import papers from files, feeds, arXiv or an OAI-PMH repository.
     ///
-    /// Good records go in, each bad one is named with file, line and reason. Exit status: 0 if all
-    /// went in, 1 if some records were bad, 2 if nothing could be done.
+    /// Forms, told by their first bytes (also .gz, .zst): JSON Lines; the daily papers of Hugging Face
+    /// (JSON); Atom, as of arXiv's API, RSS and RDF; answers of OAI-PMH (`arXiv`, `oai_dc`); BibTeX;
+    /// the text of a Daily Papers listing.
+    ///
+    /// Good records go in, each bad one is named with file, line and reason. What is known already is
+    /// added to, never taken away. A harvest that is broken off goes on where it was when the same
+    /// command is given again. Exit status: 0 if all went in, 1 if some records were bad, 2 if nothing
+    /// could be done.
     Import(ImportArgs),
     /// Search the papers, in the language of the search box.
     Search(SearchArgs),
@@ -103,6 +112,12 @@ pub struct ServeArgs {
     /// Memory that a run may use, in MiB.
     #[arg(long, env = "PRESSRUN_RUN_MEMORY", default_value_t = 4096, value_name = "MIB")]
     pub run_memory: u64,
+    /// Imports.
+    #[command(flatten)]
+    pub schedule: ScheduleArgs,
+    /// Fetching.
+    #[command(flatten)]
+    pub fetch: FetchArgs,
 }
 
 /// What mails need to know.
@@ -229,18 +244,85 @@ pub struct ShowArgs {
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Files to import.
-    #[arg(required = true)]
-    pub files: Vec<PathBuf>,
+    /// Files, and addresses of feeds (`https://...`), to import.
+    #[arg(required_unless_present_any = ["arxiv", "oai"], value_name = "FILE|URL")]
+    pub files: Vec<String>,
+    /// Import what was submitted to a category of arXiv, e.g. `cs.LG`, through its API; repeatable.
+    #[arg(long, visible_alias = "category", value_name = "CATEGORY")]
+    pub arxiv: Vec<String>,
+    /// Import from the OAI-PMH repository at that address, e.g. `https://oaipmh.arxiv.org/oai`.
+    #[arg(long, value_name = "URL")]
+    pub oai: Option<String>,
+    /// Set of the repository, e.g. `cs`; all of it if absent.
+    #[arg(long, value_name = "SET", requires = "oai")]
+    pub set: Option<String>,
+    /// Form of the repository's records, `arXiv` or `oai_dc`; `arXiv` for arXiv's, else `oai_dc`.
+    #[arg(long, value_name = "FORM", requires = "oai")]
+    pub metadata: Option<String>,
+    /// From when on, e.g. `2d`, `36h`, `1w` or `2025-09-01`, for `--arxiv` and `--oai`; by default from
+    /// where the last harvest ended, else two days of arXiv and all of a repository.
+    #[arg(long, visible_alias = "from", value_name = "TIME")]
+    pub since: Option<Since>,
+    /// Put every paper on the list of that day, e.g. `2025-09-09`; one that stands on a list already
+    /// stays on that.
+    #[arg(long, value_name = "DAY")]
+    pub list_on: Option<Date>,
     /// Year of a listing's day, which has none; by default the most recent such day.
     #[arg(long)]
     pub year: Option<i16>,
+    /// Fetching.
+    #[command(flatten)]
+    pub fetch: FetchArgs,
     /// Database.
     #[command(flatten)]
     pub site: SiteData,
     /// Embedder.
     #[command(flatten)]
     pub embedder: EmbedderArgs,
+}
+
+/// How papers are fetched from elsewhere.
+#[derive(Debug, Clone, Args)]
+pub struct FetchArgs {
+    /// Fetch from addresses of private networks and of this machine, too.
+    #[arg(long, env = "PRESSRUN_ALLOW_PRIVATE")]
+    pub allow_private: bool,
+    /// Address at which the servers that papers are fetched from can reach you, e.g.
+    /// `mailto:me@example.org`; sent along with every request.
+    #[arg(long, env = "PRESSRUN_CONTACT", value_name = "CONTACT")]
+    pub contact: Option<String>,
+    /// Another server with arXiv's API.
+    #[arg(long, env = "PRESSRUN_ARXIV_URL", value_name = "URL", hide = true)]
+    pub arxiv_url: Option<String>,
+}
+
+/// What a site imports by itself.
+#[derive(Debug, Clone, Args)]
+pub struct ScheduleArgs {
+    /// Import from there beside serving: `https://...` (a feed or file), `arxiv:cs.LG`, or
+    /// `oai:https://...#set=cs`; repeatable, in the variable parted by spaces.
+    #[arg(long, env = "PRESSRUN_IMPORT", value_name = "SOURCE", value_delimiter = ' ')]
+    pub import: Vec<Source>,
+    /// Time between two such imports, e.g. `30m`, `6h`, `1d`.
+    #[arg(long, env = "PRESSRUN_IMPORT_EVERY", value_name = "TIME", default_value = "6h",
+        value_parser = interval)]
+    pub import_every: Duration,
+}
+
+/// `30m`, `6h`, `1d`: from a minute to a year.
+fn interval(text: &str) -> Result<Duration, String> {
+    let minutes = match text.chars().last() {
+        Some('m') => 1,
+        Some('h') => 60,
+        Some('d') => 1440,
+        _ => 0,
+    };
+    let count = text.strip_suffix(['m', 'h', 'd']).and_then(|count| count.parse::<u64>().ok());
+    count
+        .and_then(|count| count.checked_mul(minutes))
+        .filter(|minutes| (1..=527_040).contains(minutes))
+        .map(|minutes| Duration::from_secs(minutes * 60))
+        .ok_or_else(|| "expected a form like `30m`, `6h` or `1d`".into())
 }
 
 /// What makes the vectors of search.

@@ -18,7 +18,8 @@ pub(super) fn parse(text: &str) -> Option<(i8, i8, Option<i16>)> {
     (1..=31).contains(&day).then_some((month, day, year))
 }
 
-fn month(name: &str) -> Option<i8> {
+/// The number of a month's English name, whole or cut after three or four letters.
+pub(super) fn month(name: &str) -> Option<i8> {
     const NAMES: [&str; 12] = [
         "january",
         "february",

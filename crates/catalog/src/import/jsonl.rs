@@ -193,6 +193,7 @@ mod tests {
             match item {
                 Item::Paper(line, paper) => papers.push((line, *paper)),
                 Item::Bad(line, reason) => bad.push((line, reason)),
+                Item::Note(_) => {}
             }
             true
         });

@@ -22,7 +22,7 @@ fn child() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let catalog = Catalog::open(folder).await.unwrap();
-        let options = Options { year: None, batch: BATCH };
+        let options = Options { batch: BATCH, ..Options::default() };
         let path = folder.join("papers.jsonl");
         let mut said = std::io::stdout();
         let report = import_file(&catalog, &path, &options, &mut |progress| {

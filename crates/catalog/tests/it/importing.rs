@@ -19,7 +19,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 async fn import(catalog: &Catalog, path: &Path) -> Report {
-    let options = Options { year: Some(2025), batch: 3 };
+    let options = Options { year: Some(2025), batch: 3, ..Options::default() };
     import_file(catalog, path, &options, &mut |_| {}).await.unwrap()
 }
 
@@ -131,7 +131,10 @@ async fn what_is_no_listing_and_no_json_is_told() {
         ("empty.jsonl", b"", "empty.jsonl:1: file is empty; expected JSON Lines"),
         ("letter.txt", b"Dear all,\n\nhello", "letter.txt:1: not a listing"),
         ("image.png", b"\x89PNG\r\n\x1a\n\x00\x00", "image.png:1: not a listing"),
-        ("array.json", b"[{\"title\": \"x\"}]", "array.json:1: not an object; expected"),
+        ("array.jsonl", b"[{\"title\": \"x\"}]", "array.jsonl:1: not an object; expected"),
+        ("page.html", b"<!doctype html><html></html>", "page.html:1: the document is a `html`"),
+        ("empty.bib", b"", "empty.bib:1: no entry; expected BibTeX"),
+        ("empty.xml", b"<?xml version='1.0'?>", "empty.xml:1: no element; expected XML"),
     ] {
         let (catalog, report) = import_bytes(name, bytes).await;
         assert_eq!((report.read, report.added), (1, 0));
@@ -221,7 +224,7 @@ async fn progress_grows_to_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "a.jsonl", format!("{}{{}}\n", lines(10)).as_bytes());
     let catalog = Catalog::in_memory().await.unwrap();
-    let options = Options { year: None, batch: 4 };
+    let options = Options { batch: 4, ..Options::default() };
     // One of the papers is there already, with less said of it.
     let known = NewPaper { title: "Paper number 5".into(), ..NewPaper::default() };
     catalog.upsert(&[known]).await.unwrap();

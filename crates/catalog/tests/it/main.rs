@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod crash;
+mod forms;
 mod importing;
 mod lists;
 mod papers;

@@ -1,19 +1,24 @@
-//! `pressrun import`: papers from files.
+//! `pressrun import`: papers from files and from elsewhere.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use pressrun_catalog::{Catalog, NewPaper, import as importer};
+use pressrun_catalog::import::{Options, Progress, Report, import_file};
+use pressrun_catalog::{Catalog, NewPaper};
+use pressrun_harvest::{Fetcher, Harvester, Policy, Source, Wish};
 use pressrun_search::{Feeder, Search};
 
 use super::index::spent;
 use super::progress::{SHARE, bar};
 use super::search::{folder, vectors};
 use super::{catalog, library};
-use crate::cli::ImportArgs;
+use crate::cli::{FetchArgs, ImportArgs};
 
-/// Imports files.
+/// Imports what is named.
 pub async fn import(args: ImportArgs) -> Result<ExitCode> {
+    let wanted = wanted(&args)?;
     let catalog = catalog(&args.site.data).await?;
     // The papers of this build come first, so that a listing of them finds them there.
     let own: Vec<NewPaper> =
@@ -31,7 +36,7 @@ pub async fn import(args: ImportArgs) -> Result<ExitCode> {
         let catalog = catalog.clone();
         tokio::spawn(async move { search.catch_up(&catalog, Some(feed), &mut |_| {}).await })
     });
-    let imported = files(&catalog, &args, feeder).await;
+    let imported = all(&catalog, &args, &wanted, feeder).await;
     match indexing {
         Some(indexing) => {
             let taken = indexing.await.context("indexing")?.context("indexing")?;
@@ -42,36 +47,105 @@ pub async fn import(args: ImportArgs) -> Result<ExitCode> {
     Ok(if imported? == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Imports files one by one and feeds the index; the number of bad records.
-async fn files(catalog: &Catalog, args: &ImportArgs, feeder: Feeder) -> Result<usize> {
-    let options = importer::Options { year: args.year, ..importer::Options::default() };
+/// Something to import.
+enum Wanted {
+    File(PathBuf),
+    Source(Source),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Source(source) => write!(f, "{source}"),
+        }
+    }
+}
+
+/// What the command line names, all of it read before anything is done.
+fn wanted(args: &ImportArgs) -> Result<Vec<Wanted>> {
+    let mut wanted = Vec::new();
+    for text in &args.files {
+        let named = text.contains("://") || text.starts_with("arxiv:");
+        wanted.push(match named {
+            true => Wanted::Source(text.parse()?),
+            false => Wanted::File(text.into()),
+        });
+    }
+    for category in &args.arxiv {
+        wanted.push(Wanted::Source(format!("arxiv:{category}").parse()?));
+    }
+    if let Some(url) = &args.oai {
+        let source = Source::oai(url, args.set.as_deref(), args.metadata.as_deref())?;
+        wanted.push(Wanted::Source(source));
+    }
+    Ok(wanted)
+}
+
+/// What fetches papers for this catalogue.
+pub fn harvester(catalog: &Catalog, args: &FetchArgs) -> Result<Harvester> {
+    let policy = Policy {
+        allow_private: args.allow_private,
+        contact: args.contact.clone(),
+        ..Policy::default()
+    };
+    let harvester = Harvester::new(catalog.clone(), Fetcher::new(policy));
+    Ok(match &args.arxiv_url {
+        Some(url) => harvester.with_arxiv(url)?,
+        None => harvester,
+    })
+}
+
+/// Imports one after another and feeds the index; the number of bad records.
+async fn all(
+    catalog: &Catalog,
+    args: &ImportArgs,
+    wanted: &[Wanted],
+    feeder: Feeder,
+) -> Result<u64> {
+    let options = Options { year: args.year, list_on: args.list_on, ..Options::default() };
+    let wish = Wish { since: args.since, options };
+    let harvester = harvester(catalog, &args.fetch)?;
     let mut bad = 0;
-    for file in &args.files {
+    for wanted in wanted {
         let bar = bar(SHARE);
-        let report = importer::import_file(catalog, file, &options, &mut |progress| {
+        let mut watch = |progress: Progress| {
             bar.set_length(progress.total_bytes);
             bar.set_position(progress.bytes);
             bar.set_message(format!("{} papers, {} bad", progress.read, progress.bad));
             feeder.push(progress.new);
-        })
-        .await
-        .with_context(|| format!("importing `{}`", file.display()))?;
+        };
+        let report = match wanted {
+            Wanted::File(path) => {
+                import_file(catalog, path, &wish.options, &mut watch).await.map_err(Into::into)
+            }
+            Wanted::Source(source) => harvester.harvest(source, &wish, &mut watch).await,
+        };
+        let report = report.with_context(|| format!("importing `{wanted}`"))?;
         bar.finish_and_clear();
         for record in &report.bad {
             eprintln!("{record}");
         }
-        println!(
-            "{}: {} read, {} added, {} updated, {} unchanged, {} bad; reading {:.2} s, storing {:.2} s",
-            file.display(),
-            report.read,
-            report.added,
-            report.updated,
-            report.unchanged,
-            report.bad.len(),
-            report.reading.as_secs_f64(),
-            report.storing.as_secs_f64()
-        );
-        bad += report.bad.len();
+        print(wanted, &report);
+        bad += report.bad_records();
     }
     Ok(bad)
+}
+
+fn print(wanted: &Wanted, report: &Report) {
+    let deleted = match report.deleted {
+        0 => String::new(),
+        deleted => format!(", {deleted} deleted at their source"),
+    };
+    println!(
+        "{wanted}: {} read, {} added, {} updated, {} unchanged, {} bad{deleted}; \
+         reading {:.2} s, storing {:.2} s",
+        report.read,
+        report.added,
+        report.updated,
+        report.unchanged,
+        report.bad_records(),
+        report.reading.as_secs_f64(),
+        report.storing.as_secs_f64()
+    );
 }

@@ -9,15 +9,18 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use pressrun_catalog::{Catalog, Link, NewPaper, Role, Secret};
 use pressrun_digest::{Outbox, Transport};
+use pressrun_harvest::Schedule;
 use pressrun_lab::{Cancel, Library, Limits};
 use pressrun_search::{Search, Status};
 use pressrun_web::{Settings, Site};
 use pressrun_worker::{Worker, WorkerConfig};
+use tokio::task::JoinHandle;
 
+use super::import::harvester;
 use super::search::{folder as search_folder, vectors};
 use super::user::link_text;
 use super::{catalog, library};
-use crate::cli::ServeArgs;
+use crate::cli::{FetchArgs, ScheduleArgs, ServeArgs};
 
 /// How long the worker may take to end its child when the site stops.
 const STOP: Duration = Duration::from_secs(8);
@@ -76,9 +79,13 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         let (search, catalog) = (search.clone(), catalog.clone());
         tokio::spawn(async move { search.follow(&catalog, async { _ = closed.await }).await })
     };
+    let (halting, halted) = tokio::sync::oneshot::channel::<()>();
+    let importing = schedule(&catalog, &args.schedule, &args.fetch, async { _ = halted.await })?;
     let settings = Settings { mail_url, ..Settings::default() };
     let site = Site::with_settings(catalog, library, search, settings);
     pressrun_web::serve(listener, site, interrupted()).await?;
+    drop(halting);
+    let _ = tokio::time::timeout(STOP, importing).await;
     drop(closing);
     drop(sent);
     // A mail that was claimed and not sent is claimed again after five minutes.
@@ -90,6 +97,22 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         tracing::warn!("the worker did not stop in time; its run is marked at the next start");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Imports on a schedule until `stop` ends; nothing if nothing is to be imported.
+fn schedule(
+    catalog: &Catalog,
+    args: &ScheduleArgs,
+    fetch: &FetchArgs,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let harvester = harvester(catalog, fetch)?;
+    let schedule = Schedule { sources: args.import.clone(), every: args.import_every };
+    Ok(tokio::spawn(async move {
+        if !schedule.sources.is_empty() {
+            schedule.run(&harvester, stop).await;
+        }
+    }))
 }
 
 /// Puts the papers and records of this build into the catalogue; what is there already stays.
