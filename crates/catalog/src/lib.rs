@@ -23,6 +23,6 @@ pub use error::{Constraint, Error, Result};
 pub use lists::{ListPage, ListQuery, Neighbours, Sort};
 pub use paper::{NewPaper, Paper, VerdictCounts};
 pub use period::Period;
-pub use records::RecordHead;
+pub use records::{RecordHead, VerdictChange};
 pub use runs::{RunEnd, RunRow, RunSignal, RunState};
 pub use upsert::Upserted;

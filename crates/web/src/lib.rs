@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod assets;
 mod bounded;
 pub mod chart;
 mod edge;
 mod error;
+mod format;
+mod fresh;
 mod number;
 mod pages;
 mod related;
@@ -13,6 +16,7 @@ mod serve;
 mod site;
 mod view;
 
+pub use address::public_url;
 pub use error::{Error, Result};
 pub use serve::serve;
 pub use site::{Settings, Site, router};

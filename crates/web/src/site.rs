@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use pressrun_catalog::Catalog;
 use pressrun_lab::Library;
 use pressrun_search::{Runs, Search};
@@ -14,10 +14,10 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use crate::edge::metrics::Metrics;
 use crate::related::Related;
 use crate::rendered::Cache;
-use crate::{Error, edge, pages};
+use crate::{Error, Result, address, edge, pages};
 
 /// What can be set about a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Runs that may be queued or running at once.
     pub max_active_runs: usize,
@@ -27,16 +27,20 @@ pub struct Settings {
     pub poll: Duration,
     /// How long open requests may go on once the site is told to stop.
     pub grace: Duration,
+    /// The address under which the site is reached, as [`public_url`](crate::public_url) reads it:
+    /// feeds and files name it. Without it they name the host that a request asks.
+    pub public_url: Option<String>,
 }
 
 impl Default for Settings {
-    /// Four runs, 128 streams, a look every 250 ms, ten seconds of grace.
+    /// Four runs, 128 streams, a look every 250 ms, ten seconds of grace, no address of its own.
     fn default() -> Self {
         Self {
             max_active_runs: 4,
             max_streams: 128,
             poll: Duration::from_millis(250),
             grace: Duration::from_secs(10),
+            public_url: None,
         }
     }
 }
@@ -86,13 +90,21 @@ impl Site {
             library,
             search,
             related: Related::default(),
-            settings,
             metrics: Metrics::new(),
             rendered: Cache::default(),
             starting: Mutex::new(()),
             streams: Arc::new(Semaphore::new(settings.max_streams)),
+            settings,
             closing: watch::Sender::new(false),
         }
+    }
+
+    /// What the absolute addresses of this site begin with, in the answer to that request.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if no address is set and the request names no host.
+    pub(crate) fn base(&self, headers: &HeaderMap) -> Result<String> {
+        address::base(self.settings.public_url.as_deref(), headers)
     }
 
     /// Whether the paper of that slug has a study.

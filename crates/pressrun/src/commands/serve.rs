@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use pressrun_catalog::{Catalog, NewPaper};
 use pressrun_lab::{Cancel, Library, Limits};
 use pressrun_search::{Search, Status};
-use pressrun_web::Site;
+use pressrun_web::{Settings, Site};
 use pressrun_worker::{Worker, WorkerConfig};
 
 use super::search::{folder as search_folder, vectors};
@@ -60,7 +60,9 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         let (search, catalog) = (search.clone(), catalog.clone());
         tokio::spawn(async move { search.follow(&catalog, async { _ = closed.await }).await })
     };
-    pressrun_web::serve(listener, Site::new(catalog, library, search), interrupted()).await?;
+    let settings = Settings { public_url: args.public_url, ..Settings::default() };
+    let site = Site::with_settings(catalog, library, search, settings);
+    pressrun_web::serve(listener, site, interrupted()).await?;
     drop(closing);
     // What it had not committed is taken in at the next start.
     let _ = tokio::time::timeout(STOP, following).await;

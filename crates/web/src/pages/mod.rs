@@ -1,7 +1,10 @@
 //! The pages and interfaces of the site, one module each, with its own routes.
 
+mod badges;
 mod comparisons;
+mod discovery;
 mod files;
+mod formats;
 mod lists;
 mod methodology;
 mod operations;
@@ -21,6 +24,9 @@ pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .merge(lists::router())
         .merge(paper::router())
+        .merge(badges::router())
+        .merge(formats::router())
+        .merge(discovery::router())
         .merge(search::router())
         .merge(runs::router())
         .merge(records::router())
