@@ -37,7 +37,7 @@ fn other_programs_read_what_the_site_writes() {
     let titles = TITLES.into_iter().chain([long.as_str()]).enumerate();
     let lines = titles.map(|(at, title)| {
         json!({
-            "id": format!("2501.{at:05}"), "title": title, "abstract": title,
+            "arxiv_id": format!("2501.{at:05}"), "title": title, "abstract": title,
             "authors": ["Ada Lovelace", "Alice and Bob", "Acme, Inc.", title],
             "published": "2025-01-02", "listed": "2025-09-10", "category": "cs.LG",
             "keywords": ["gates", title],

@@ -191,6 +191,6 @@ mod tests {
             let plain = !line.starts_with(['#', '>', '|', '<', '`']);
             assert!(begins || plain, "{line}");
         }
-        assert!(!text.contains("<script"), "{text}");
+        assert!(!text.replace("\\<", "").contains("<script"), "an unescaped tag");
     }
 }

@@ -7,11 +7,20 @@ use crate::format::Format;
 /// For the head: feeds and files that browsers, feed readers and reference managers find by
 /// themselves.
 pub(crate) fn alternates(title: &str, place: impl Fn(Format) -> String) -> Markup {
+    of(&Format::ALL, title, place)
+}
+
+/// For the head of a page that has feeds and no list of papers.
+pub(crate) fn feeds(title: &str, place: impl Fn(Format) -> String) -> Markup {
+    of(&[Format::Atom, Format::JsonFeed], title, place)
+}
+
+fn of(formats: &[Format], title: &str, place: impl Fn(Format) -> String) -> Markup {
     html! {
-        @for format in Format::ALL {
+        @for format in formats {
             // The parameter of the type is of no use here, and some readers compare the whole.
             link rel="alternate" type=(format.mime().split(';').next().unwrap_or_default())
-                title={ (title) " (" (format.label()) ")" } href=(place(format));
+                title={ (title) " (" (format.label()) ")" } href=(place(*format));
         }
     }
 }

@@ -145,7 +145,8 @@ async fn answer(site: &Site, headers: &HeaderMap, wanted: Wanted) -> Result<Resp
         Period::All => None,
         dated => Some(site.catalog.neighbours(dated).await?),
     };
-    let base = site.base(headers)?;
+    // A page is whole without; only its address for other sites is then not absolute.
+    let base = site.base(headers).unwrap_or_default();
     let list = List { site, base: &base, kind, period, sort, found, neighbours, newest };
     Ok(list.render().into_response())
 }

@@ -85,7 +85,8 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup>
     }
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let related = site.related.of(&site.search, &paper.id).await;
-    let base = site.base(headers)?;
+    // A page is whole without; only its address for other sites is then not absolute.
+    let base = site.base(headers).unwrap_or_default();
     let page = PaperPage {
         paper,
         base: &base,
