@@ -39,7 +39,7 @@ def lists(extension):
         f"/papers/week/2025-W37{extension}?sort=title",
         f"/daily{extension}",
         f"/search{extension}?q=experts",
-        f"/search{extension}?q=author%3A%22Ada+Lovelace%22",
+        f"/search{extension}?q=author%3A%22Ada%20Lovelace%22",
         f"/search{extension}?q=tag%3Agates",
     ]
 
@@ -62,7 +62,7 @@ def bibtex():
             people = [str(person) for person in entry.persons["author"]]
             check(people[:3] == ["Lovelace, Ada", "{Alice and Bob}", "{Acme, Inc.}"], people)
             check(len(people) == 4, people)
-        check(r"50\% of {\textbackslash}{LaTeX} \& others" in entries["2501.00002"].fields["title"],
+        check(r"50\% of {{\textbackslash}LaTeX} \& others" in entries["2501.00002"].fields["title"],
               entries["2501.00002"].fields["title"])
         check(entries["2501.00011"].fields["title"].startswith("{BERT} meets {T5}: Pre"),
               entries["2501.00011"].fields["title"])

@@ -10,6 +10,7 @@ mod format;
 mod fresh;
 mod number;
 mod pages;
+mod picture;
 mod related;
 mod rendered;
 mod serve;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode};
 use pressrun_catalog::Catalog;
@@ -11,6 +12,7 @@ use pressrun_lab::Library;
 use pressrun_search::{Runs, Search};
 use tokio::sync::{Mutex, Semaphore, watch};
 
+use crate::bounded::Bounded;
 use crate::edge::metrics::Metrics;
 use crate::related::Related;
 use crate::rendered::Cache;
@@ -48,6 +50,9 @@ impl Default for Settings {
 /// Largest body of a request: forms here have a handful of short fields.
 pub(crate) const BODY_LIMIT: usize = 64 << 10;
 
+/// Pictures kept; one takes some thirty kilobytes.
+const PICTURES: usize = 256;
+
 /// A site over a catalogue, the studies of this build, and search over the catalogue's papers.
 #[derive(Debug)]
 pub struct Site {
@@ -60,6 +65,8 @@ pub struct Site {
     /// What `has:run` asks.
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) related: Related,
+    /// Pictures of papers that were asked for last, by what they show.
+    pub(crate) pictures: Bounded<String, Bytes>,
     /// Held while a run is started, so that counting and queueing are one step.
     pub(crate) starting: Mutex<()>,
     /// One permit per live stream.
@@ -90,6 +97,7 @@ impl Site {
             library,
             search,
             related: Related::default(),
+            pictures: Bounded::new(PICTURES),
             metrics: Metrics::new(),
             rendered: Cache::default(),
             starting: Mutex::new(()),

@@ -1,8 +1,10 @@
-//! A paper's verdicts as a small picture, for a project's own page elsewhere.
+//! A paper's verdicts as pictures: a small one for a project's own page elsewhere, and the one that
+//! other sites show where somebody links to the paper.
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use maud::html;
@@ -10,18 +12,20 @@ use pressrun_catalog::VerdictCounts;
 use pressrun_lab::Outcome;
 
 use crate::site::Shared;
-use crate::view::badge;
-use crate::{Error, Result, fresh};
+use crate::view::badge as view;
+use crate::{Error, Result, fresh, picture};
 
 const HEIGHT: u32 = 20;
 /// Room on either side of a text.
 const MARGIN: f64 = 6.0;
 
 pub(super) fn router() -> Router<Shared> {
-    Router::new().route("/papers/{id}/badge.svg", get(picture))
+    Router::new()
+        .route("/papers/{id}/badge.svg", get(badge))
+        .route("/papers/{id}/og.png", get(picture))
 }
 
-async fn picture(
+async fn badge(
     State(site): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -31,13 +35,35 @@ async fn picture(
     Ok(fresh::answer(&headers, "image/svg+xml", svg, None))
 }
 
+/// The picture of a paper for other sites, drawn when it is first asked for.
+async fn picture(
+    State(site): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
+    // What it shows is its key: another title or verdict is another picture.
+    let key = format!("{}\n{:?}\n{:?}", paper.title, paper.authors, paper.verdicts);
+    let drawn = match site.pictures.get(&key) {
+        Some(drawn) => drawn,
+        None => {
+            let drawing = tokio::task::spawn_blocking(move || picture::draw(&paper)).await;
+            let failed = || Error::Status(StatusCode::INTERNAL_SERVER_ERROR);
+            let drawn = Bytes::from(drawing.ok().flatten().ok_or_else(failed)?);
+            site.pictures.put(key, drawn.clone());
+            drawn
+        }
+    };
+    Ok(fresh::answer(&headers, "image/png", drawn, None))
+}
+
 /// The word, the count beside it, and the colour of the count.
 fn draw(verdicts: Option<&VerdictCounts>) -> String {
     let (word, count, colour, title) = match verdicts.filter(|counts| counts.total() > 0) {
         Some(counts) => {
             let count = format!("{}/{}", counts.reproduced, counts.total());
-            let title = format!("Pressrun: {}", badge::breakdown(counts));
-            ("reproduced", count, colour(badge::tone(counts)), title)
+            let title = format!("Pressrun: {}", view::breakdown(counts));
+            ("reproduced", count, colour(view::tone(counts)), title)
         }
         None => {
             let title = "Pressrun: this paper has not been run yet".to_owned();

@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use crate::picture;
+
 /// Characters of a description.
 const MOST: usize = 300;
 
@@ -30,6 +32,11 @@ pub(crate) fn paper(base: &str, path: &str, summary: &str) -> Markup {
     html! {
         meta property="og:type" content="article";
         meta property="og:url" content={ (base) (path) };
+        meta property="og:image" content={ (base) (path) "/og.png" };
+        meta property="og:image:width" content=(picture::WIDTH);
+        meta property="og:image:height" content=(picture::HEIGHT);
+        meta property="og:image:alt" content="The paper's title, and how many of its claims were reproduced";
+        meta name="twitter:card" content="summary_large_image";
         @if !short.is_empty() {
             meta property="og:description" content=(short);
             meta name="description" content=(short);

@@ -309,6 +309,30 @@ async fn a_badge_for_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_picture_for_other_sites_that_changes_with_the_verdicts() {
+    let site = TestSite::new().await;
+    let page = site.page("/papers/9909.00001").await;
+    let path = "/papers/9909.00001/og.png";
+    let address = format!("<meta property=\"og:image\" content=\"http://papers.example{path}\">");
+    assert!(page.contains(&address), "{page}");
+    let tag = async |site: &TestSite| {
+        let request = Request::get(path).header("host", HOST).body(Body::empty()).unwrap();
+        let answer = site.send(request).await;
+        assert_eq!(
+            (answer.status(), &answer.headers()["content-type"]),
+            (StatusCode::OK, &"image/png".parse().unwrap())
+        );
+        answer.headers()["etag"].to_str().unwrap().to_owned()
+    };
+    let before = tag(&site).await;
+    assert_eq!(tag(&site).await, before, "from the cache");
+    let again = with_headers(&site, path, &[("if-none-match", &before)]).await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+    let site = site.with_record().await;
+    assert_ne!(tag(&site).await, before);
+}
+
+#[tokio::test]
 async fn feeds_go_on_in_pages() {
     let site = TestSite::new().await.with_papers(230, "2025-09-10").await;
     let mut seen = std::collections::BTreeSet::new();
