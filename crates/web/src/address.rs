@@ -16,8 +16,10 @@ const EXPECTED: &str = "an address such as `https://papers.example.org`, without
 ///
 /// # Example
 /// ```
-/// assert_eq!(pressrun_web::public_url("https://papers.example/").unwrap(), "https://papers.example");
-/// assert!(pressrun_web::public_url("papers.example").is_err());
+/// use pressrun_web::public_url;
+///
+/// assert_eq!(public_url("https://papers.example/").unwrap(), "https://papers.example");
+/// assert!(public_url("papers.example").is_err());
 /// ```
 pub fn public_url(text: &str) -> Result<String> {
     let invalid =

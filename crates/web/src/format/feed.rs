@@ -66,7 +66,10 @@ pub(crate) fn paper(paper: &Paper, recorded: &Recorded, facts: &Facts<'_>) -> En
     let verdicts = paper.verdicts.filter(|counts| counts.total() > 0);
     let content = html! {
         @if let Some(counts) = verdicts {
-            p { strong { (counts.reproduced) "/" (counts.total()) " claims reproduced" } " (" (badge::breakdown(&counts)) ")" }
+            p {
+                strong { (counts.reproduced) "/" (counts.total()) " claims reproduced" }
+                " (" (badge::breakdown(&counts)) ")"
+            }
         }
         @if !paper.summary.is_empty() { p { (line(&paper.summary)) } }
     };
@@ -90,7 +93,10 @@ pub(crate) fn change(change: &VerdictChange, facts: &Facts<'_>) -> Entry {
     let badge = format!("{}/{} claims reproduced", counts.reproduced, counts.total());
     let page = format!("{}{}", facts.base, link::paper(&change.paper));
     let content = html! {
-        p { a href=(page) { (line(&change.title)) } ": " strong { (badge) } " (" (badge::breakdown(counts)) ")." }
+        p {
+            a href=(page) { (line(&change.title)) } ": " strong { (badge) }
+            " (" (badge::breakdown(counts)) ")."
+        }
         @if let Some(before) = &change.before { p { "Before: " (badge::breakdown(before)) "." } }
         p {
             "From a " (change.head.profile.name()) " run of " (change.head.started) ", "

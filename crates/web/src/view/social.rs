@@ -35,7 +35,8 @@ pub(crate) fn paper(base: &str, path: &str, summary: &str) -> Markup {
         meta property="og:image" content={ (base) (path) "/og.png" };
         meta property="og:image:width" content=(picture::WIDTH);
         meta property="og:image:height" content=(picture::HEIGHT);
-        meta property="og:image:alt" content="The paper's title, and how many of its claims were reproduced";
+        meta property="og:image:alt"
+            content="The paper's title, and how many of its claims were reproduced";
         meta name="twitter:card" content="summary_large_image";
         @if !short.is_empty() {
             meta property="og:description" content=(short);
