@@ -20,8 +20,8 @@ pub(crate) const HEIGHT: u32 = 630;
 
 const FONT: &[u8] = include_bytes!("../assets/font/DejaVuSans-Bold.ttf");
 const MARGIN: f32 = 70.0;
-/// Lines of a title; what is longer ends in dots.
-const LINES: usize = 5;
+/// Authors named.
+const AUTHORS: usize = 4;
 
 const PAPER: [u8; 3] = [0xfb, 0xfa, 0xf7];
 const INK: [u8; 3] = [0x1c, 0x1e, 0x21];
@@ -38,15 +38,17 @@ pub(crate) fn draw(paper: &Paper) -> Option<Vec<u8>> {
     let mut sheet = Sheet { face, pixels };
     let room = WIDTH as f32 - 2.0 * MARGIN;
     let title = line(&paper.title);
-    let size = if title.chars().count() > 90 { 46.0 } else { 58.0 };
+    // So many lines of that size leave room for the authors above the verdicts.
+    let (size, lines) = if title.chars().count() > 90 { (46.0, 5) } else { (58.0, 4) };
     let mut y = MARGIN + size;
-    for text in wrapped(face, &title, size, room) {
+    for text in wrapped(face, &title, size, room, lines) {
         sheet.text(&text, MARGIN, y, size, INK);
         y += size * 1.25;
     }
-    let names =
-        line(&paper.authors.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", "));
-    if let Some(names) = wrapped(face, &names, 26.0, room).into_iter().next() {
+    let named = paper.authors.iter().take(AUTHORS).map(String::as_str).collect::<Vec<_>>();
+    let more = if paper.authors.len() > AUTHORS { " and others" } else { "" };
+    let names = line(&named.join(", ")) + more;
+    if let Some(names) = wrapped(face, &names, 26.0, room, 1).into_iter().next() {
         sheet.text(&names, MARGIN, y + 8.0, 26.0, FAINT);
     }
     let counts = paper.verdicts.filter(|counts| counts.total() > 0);
@@ -123,8 +125,9 @@ fn width(face: &Face<'_>, text: &str, size: f32) -> f32 {
     units * size / f32::from(face.units_per_em())
 }
 
-/// A text cut into lines at its spaces; a word that is wider than a line is cut within.
-fn wrapped(face: &Face<'_>, text: &str, size: f32, room: f32) -> Vec<String> {
+/// A text cut into lines at its spaces, at most so many, the last of which ends in dots if there is
+/// more; a word that is wider than a line is cut within.
+fn wrapped(face: &Face<'_>, text: &str, size: f32, room: f32, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut now = String::new();
     for word in text.split(' ') {
@@ -136,7 +139,7 @@ fn wrapped(face: &Face<'_>, text: &str, size: f32, room: f32) -> Vec<String> {
         if !now.is_empty() {
             lines.push(std::mem::take(&mut now));
         }
-        if lines.len() > LINES {
+        if lines.len() > most {
             break;
         }
         for c in word.chars() {
@@ -144,7 +147,7 @@ fn wrapped(face: &Face<'_>, text: &str, size: f32, room: f32) -> Vec<String> {
             if width(face, &now, size) > room {
                 now.pop();
                 lines.push(std::mem::replace(&mut now, c.to_string()));
-                if lines.len() > LINES {
+                if lines.len() > most {
                     break;
                 }
             }
@@ -153,8 +156,8 @@ fn wrapped(face: &Face<'_>, text: &str, size: f32, room: f32) -> Vec<String> {
     if !now.is_empty() {
         lines.push(now);
     }
-    if lines.len() > LINES {
-        lines.truncate(LINES);
+    if lines.len() > most {
+        lines.truncate(most);
         if let Some(last) = lines.last_mut() {
             while !last.is_empty() && width(face, &format!("{last}…"), size) > room {
                 last.pop();
@@ -256,8 +259,8 @@ mod tests {
     fn lines_fit_and_end_in_dots() {
         let face = FACE.as_ref().unwrap();
         for text in ["word ".repeat(300), "x".repeat(3000), "short".into(), String::new()] {
-            let lines = wrapped(face, text.trim(), 58.0, 1000.0);
-            assert!(lines.len() <= LINES, "{}", lines.len());
+            let lines = wrapped(face, text.trim(), 58.0, 1000.0, 4);
+            assert!(lines.len() <= 4, "{}", lines.len());
             assert!(lines.iter().all(|line| width(face, line, 58.0) <= 1000.0), "{lines:?}");
             assert_eq!(text.len() > 100, lines.last().is_some_and(|line| line.ends_with('…')));
         }

@@ -32,7 +32,7 @@ impl Params {
         self.number("limit", "a number from 1 to 100", LIMIT, |limit| (1..=MOST).contains(&limit))
     }
 
-    /// Whether suggestions are asked for in the form of OpenSearch.
+    /// Whether suggestions are asked for in the form of `OpenSearch`.
     pub(super) fn opensearch(&self) -> Result<bool> {
         match self.value("form") {
             None => Ok(false),
