@@ -30,6 +30,6 @@ pub use people::{
     Secret, Session, Token, Voted,
 };
 pub use period::Period;
-pub use records::RecordHead;
+pub use records::{RecordHead, VerdictChange};
 pub use runs::{RunEnd, RunRow, RunSignal, RunState};
 pub use upsert::Upserted;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -213,6 +214,19 @@ impl Catalog {
             previous: before.map(|day| period.of_same_kind(day)),
             next: after.map(|day| period.of_same_kind(day)),
         })
+    }
+
+    /// Ids of papers in their order, each with the moment at which it came in, from the one at
+    /// `offset` on: what a site map is made of.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn ids(&self, offset: u64, limit: u32) -> Result<Vec<(String, Timestamp)>> {
+        let query = sqlx::query("SELECT id, added_at FROM papers ORDER BY id LIMIT $1 OFFSET $2");
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        let query = query.bind(i64::from(limit)).bind(offset);
+        let rows = query.fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, sql::moment(row.try_get(1)?)))).collect()
     }
 
     /// Papers in the catalogue.

@@ -1,12 +1,15 @@
 //! Records: append-only, the newest full one speaks for its paper.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 use pressrun_lab::{Profile, Record};
 use sqlx::any::{Any, AnyRow};
-use sqlx::{Row, Transaction};
+use sqlx::{AssertSqlSafe, Row, Transaction};
 
 use crate::changes::last_revision;
 use crate::sql::{count, now};
-use crate::{Catalog, Error, Result, VerdictCounts};
+use crate::{Catalog, Error, Result, VerdictCounts, sql};
 
 /// A record without its numbers, as lists of records show it.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +28,80 @@ pub struct RecordHead {
     pub seconds: f64,
 }
 
+/// A record by which what a paper's page says of its claims became something else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerdictChange {
+    /// Id of the paper.
+    pub paper: String,
+    /// Its title.
+    pub title: String,
+    /// The record that speaks for the paper since then.
+    pub head: RecordHead,
+    /// When it came into the catalogue.
+    pub added_at: Timestamp,
+    /// What the record before it said; `None` for the first one.
+    pub before: Option<VerdictCounts>,
+}
+
+/// Heads of records that came to speak for their paper, each with the outcomes before: a full record
+/// does, and a quick one as long as there is no full one.
+const CHANGES: &str = "WITH speaking AS ( \
+       SELECT run, profile, started, reproduced, partly, not_at_this_scale, not_tested, reason, \
+       seconds, slug, started_at, added_at FROM records r WHERE ($1 = '' OR slug = $1) \
+       AND (profile = 'full' OR NOT EXISTS (SELECT 1 FROM records f WHERE f.slug = r.slug \
+       AND f.profile = 'full' AND f.started_at < r.started_at)) \
+     ), followed AS ( \
+       SELECT speaking.*, \
+       LAG(reproduced, 1, -1) OVER (PARTITION BY slug ORDER BY started_at, run) AS was_reproduced, \
+       LAG(partly, 1, -1) OVER (PARTITION BY slug ORDER BY started_at, run) AS was_partly, \
+       LAG(not_at_this_scale, 1, -1) OVER (PARTITION BY slug ORDER BY started_at, run) AS was_not, \
+       LAG(not_tested, 1, -1) OVER (PARTITION BY slug ORDER BY started_at, run) AS was_untested \
+       FROM speaking \
+     ) SELECT f.run, f.profile, f.started, f.reproduced, f.partly, f.not_at_this_scale, \
+     f.not_tested, f.reason, f.seconds, f.was_reproduced, f.was_partly, f.was_not, f.was_untested, \
+     p.id, p.title, f.added_at FROM followed f JOIN papers p ON p.slug = f.slug \
+     WHERE f.reproduced <> f.was_reproduced OR f.partly <> f.was_partly \
+     OR f.not_at_this_scale <> f.was_not OR f.not_tested <> f.was_untested \
+     ORDER BY f.started_at DESC, f.run DESC LIMIT $2";
+
 impl Catalog {
+    /// The newest records by which the outcomes of a study's claims changed, or those of all
+    /// studies; the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Stored`] if one cannot be read back.
+    pub async fn verdict_changes(
+        &self,
+        slug: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<VerdictChange>> {
+        let query = sqlx::query(CHANGES).bind(slug.unwrap_or_default().to_owned());
+        let rows = query.bind(i64::from(limit)).fetch_all(self.readers()).await?;
+        rows.iter().map(change).collect()
+    }
+
+    /// When the newest record of each of these studies came into the catalogue; studies without one
+    /// are left out.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn recorded_at(&self, slugs: &[String]) -> Result<HashMap<String, Timestamp>> {
+        let mut found = HashMap::with_capacity(slugs.len());
+        for slugs in sql::chunks(slugs, 1) {
+            let sql = format!(
+                "SELECT slug, MAX(added_at) FROM records WHERE slug IN {} GROUP BY slug",
+                sql::rows(1, slugs.len())
+            );
+            let query = slugs
+                .iter()
+                .fold(sqlx::query(AssertSqlSafe(sql)), |query, slug| query.bind(slug.clone()));
+            for row in query.fetch_all(self.readers()).await? {
+                found.insert(row.try_get(0)?, sql::moment(row.try_get(1)?));
+            }
+        }
+        Ok(found)
+    }
+
     /// Adds a record and lets the newest one speak for its paper. `false` if there is one of that
     /// run already, which stays as it is.
     ///
@@ -78,7 +154,7 @@ impl Catalog {
 
 /// Adds a record within a transaction.
 pub(crate) async fn add(transaction: &mut Transaction<'_, Any>, record: &Record) -> Result<bool> {
-    let started: jiff::Timestamp = record.started.parse().map_err(|_| Error::Invalid {
+    let started: Timestamp = record.started.parse().map_err(|_| Error::Invalid {
         what: "start of the record",
         value: record.started.clone(),
         expected: "a moment like `2025-09-09T12:00:00Z`",
@@ -170,6 +246,24 @@ fn head(row: &AnyRow) -> Result<RecordHead> {
         },
         reason: row.try_get(7)?,
         seconds: row.try_get(8)?,
+    })
+}
+
+fn change(row: &AnyRow) -> Result<VerdictChange> {
+    let first = row.try_get::<i64, _>(9)? < 0;
+    let before = |column| if first { Ok(0) } else { count(row, column) };
+    let before = VerdictCounts {
+        reproduced: before(9)?,
+        partly: before(10)?,
+        not_at_this_scale: before(11)?,
+        not_tested: before(12)?,
+    };
+    Ok(VerdictChange {
+        head: head(row)?,
+        before: (!first).then_some(before),
+        paper: row.try_get(13)?,
+        title: row.try_get(14)?,
+        added_at: sql::moment(row.try_get(15)?),
     })
 }
 

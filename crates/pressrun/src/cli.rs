@@ -91,6 +91,13 @@ pub struct ServeArgs {
     /// Address to listen on.
     #[arg(long, env = "PRESSRUN_ADDR", default_value = "127.0.0.1:8080")]
     pub addr: SocketAddr,
+    /// Address under which readers reach the site, e.g. `https://papers.example.org`.
+    ///
+    /// Feeds, site maps and exported files name it. Without it they name the host that a request
+    /// asks for, with `http`.
+    #[arg(long, env = "PRESSRUN_PUBLIC_URL", value_name = "URL")]
+    #[arg(value_parser = pressrun_web::public_url)]
+    pub public_url: Option<String>,
     /// Database.
     #[command(flatten)]
     pub site: SiteData,

@@ -1,18 +1,23 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod assets;
 mod bounded;
 pub mod chart;
 mod edge;
 mod error;
+mod format;
+mod fresh;
 mod number;
 mod pages;
+mod picture;
 mod related;
 mod rendered;
 mod serve;
 mod site;
 mod view;
 
+pub use address::public_url;
 pub use error::{Error, Result};
 pub use serve::serve;
 pub use site::{Settings, Site, router};

@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use pressrun_catalog::Catalog;
 use pressrun_lab::Library;
 use pressrun_search::{Runs, Search};
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::edge::limits::Limits;
+use crate::bounded::Bounded;
 use crate::edge::metrics::Metrics;
 use crate::related::Related;
 use crate::rendered::Cache;
-use crate::{Error, edge, pages};
+use crate::{Error, Result, address, edge, pages};
 
 /// What can be set about a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +33,13 @@ pub struct Settings {
     /// What the links in mails begin with. Never the host that a request names: anybody can ask for a
     /// mail to somebody else under a host of their own.
     pub mail_url: String,
+    /// The address under which the site is reached, as [`public_url`](crate::public_url) reads it:
+    /// feeds and files name it. Without it they name the host that a request asks.
+    pub public_url: Option<String>,
 }
 
 impl Default for Settings {
-    /// Four runs, 128 streams, a look every 250 ms, ten seconds of grace.
+    /// Four runs, 128 streams, a look every 250 ms, ten seconds of grace, no address of its own.
     fn default() -> Self {
         Self {
             max_active_runs: 4,
@@ -42,12 +47,16 @@ impl Default for Settings {
             poll: Duration::from_millis(250),
             grace: Duration::from_secs(10),
             mail_url: "http://127.0.0.1:8080".into(),
+            public_url: None,
         }
     }
 }
 
 /// Largest body of a request: forms here have a handful of short fields.
 pub(crate) const BODY_LIMIT: usize = 64 << 10;
+
+/// Pictures kept; one takes some thirty kilobytes.
+const PICTURES: usize = 256;
 
 /// A site over a catalogue, the studies of this build, and search over the catalogue's papers.
 #[derive(Debug)]
@@ -62,6 +71,8 @@ pub struct Site {
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) related: Related,
     pub(crate) limits: Limits,
+    /// Pictures of papers that were asked for last, by what they show.
+    pub(crate) pictures: Bounded<String, Bytes>,
     /// Held while a run is started, so that counting and queueing are one step.
     pub(crate) starting: Mutex<()>,
     /// One permit per live stream.
@@ -93,6 +104,7 @@ impl Site {
             search,
             related: Related::default(),
             limits: Limits::new(),
+            pictures: Bounded::new(PICTURES),
             metrics: Metrics::new(),
             rendered: Cache::default(),
             starting: Mutex::new(()),
@@ -100,6 +112,14 @@ impl Site {
             closing: watch::Sender::new(false),
             settings,
         }
+    }
+
+    /// What the absolute addresses of this site begin with, in the answer to that request.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if no address is set and the request names no host.
+    pub(crate) fn base(&self, headers: &HeaderMap) -> Result<String> {
+        address::base(self.settings.public_url.as_deref(), headers)
     }
 
     /// Whether the paper of that slug has a study.

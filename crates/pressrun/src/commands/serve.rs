@@ -81,7 +81,7 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
     };
     let (halting, halted) = tokio::sync::oneshot::channel::<()>();
     let importing = schedule(&catalog, &args.schedule, &args.fetch, async { _ = halted.await })?;
-    let settings = Settings { mail_url, ..Settings::default() };
+    let settings = Settings { mail_url, public_url: args.public_url, ..Settings::default() };
     let site = Site::with_settings(catalog, library, search, settings);
     pressrun_web::serve(listener, site, interrupted()).await?;
     drop(halting);

@@ -2,12 +2,14 @@
 
 use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+
+use crate::fresh::COMPRESSED;
 
 /// Nothing but the site's own files, no inline script, no inline style, no frame, no foreign form.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -32,5 +34,18 @@ pub(super) async fn add(request: Request, next: Next) -> Response {
     }
     // A page may be kept but is asked for again: verdicts and runs change.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Gives the entity tag of an answer that was compressed a form of its own.
+pub(super) async fn tag(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if headers.contains_key(CONTENT_ENCODING)
+        && let Some(tag) = headers.get(ETAG).and_then(|tag| tag.to_str().ok()?.strip_suffix('"'))
+        && let Ok(tag) = HeaderValue::from_str(&format!("{tag}{COMPRESSED}\""))
+    {
+        headers.insert(ETAG, tag);
+    }
     response
 }

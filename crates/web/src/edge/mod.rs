@@ -31,6 +31,7 @@ pub(crate) fn around(routes: Router<Shared>, site: &Shared) -> Router<Shared> {
         .layer(from_fn(headers::add))
         // Live streams and images are left alone by the layer's own rule.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(from_fn(headers::tag))
         .layer(from_fn_with_state(site.clone(), access::log))
 }
 

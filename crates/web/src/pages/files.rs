@@ -1,4 +1,4 @@
-//! Style sheet, script, symbol, robots.
+//! Style sheet, script, symbol.
 
 use axum::Router;
 use axum::extract::Path;
@@ -13,14 +13,8 @@ use crate::{Error, Result, assets};
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 const FOR_A_DAY: &str = "public, max-age=86400";
 
-/// Programs may read everything; that a run's stream is not worth crawling is said once.
-const ROBOTS: &str = "User-agent: *\nDisallow: /runs/*/events\nDisallow: /metrics\n";
-
 pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/assets/{name}", get(asset))
-        .route("/favicon.svg", get(favicon))
-        .route("/robots.txt", get(async || ROBOTS))
+    Router::new().route("/assets/{name}", get(asset)).route("/favicon.svg", get(favicon))
 }
 
 async fn asset(Path(name): Path<String>) -> Result<Response> {

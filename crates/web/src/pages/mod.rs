@@ -1,8 +1,11 @@
 //! The pages and interfaces of the site, one module each, with its own routes.
 
+mod badges;
 mod comparisons;
+mod discovery;
 mod files;
 pub(crate) mod form;
+mod formats;
 mod lists;
 mod methodology;
 mod operations;
@@ -24,6 +27,9 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(lists::router())
         .merge(paper::router())
         .merge(people::router())
+        .merge(badges::router())
+        .merge(formats::router())
+        .merge(discovery::router())
         .merge(search::router())
         .merge(runs::router())
         .merge(records::router())

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::Result;
 use crate::number;
 use crate::site::{Shared, Site};
-use crate::view::{Nav, Page, badge, link};
+use crate::view::{Nav, Page, badge, export, link};
 
 pub(super) fn router() -> Router<Shared> {
     Router::new().route("/studies", get(page)).route("/api/studies", get(api))
@@ -75,7 +75,8 @@ async fn page(State(site): State<Shared>) -> Result<Markup> {
         }
         p { a href="/api/studies" { "This table as JSON" } }
     };
-    Ok(Page::new("Studies", Nav::Studies, body).render())
+    let head = export::feeds("Verdicts", |format| format!("/verdicts{}", format.extension()));
+    Ok(Page::new("Studies", Nav::Studies, body).with_head(head).render())
 }
 
 #[derive(Serialize)]

@@ -74,7 +74,7 @@ pub(crate) fn each(counts: &VerdictCounts) -> [(Outcome, u32); 4] {
 }
 
 /// The colour of a count: green only if every claim is reproduced.
-fn tone(counts: &VerdictCounts) -> Outcome {
+pub(crate) fn tone(counts: &VerdictCounts) -> Outcome {
     if counts.reproduced == counts.total() {
         Outcome::Reproduced
     } else if counts.reproduced + counts.partly > 0 {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use pressrun_catalog::Paper;
 use pressrun_search as search;
 
-use super::{badge, date, icon, link, vote};
+use super::{badge, date, export, icon, link, vote};
 use crate::number;
 use crate::site::Site;
 
@@ -43,6 +43,7 @@ fn card(site: &Site, paper: &Paper, title: &Markup, excerpt: &Markup, more: &Mar
     html! {
         article.card {
             h2 { a href=(link::paper(&paper.id)) { (title) } }
+            (export::unapi(&paper.id))
             @if !paper.authors.is_empty() {
                 p.authors {
                     (paper.authors.iter().take(AUTHORS).map(String::as_str).collect::<Vec<_>>().join(", "))

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::icon;
+use super::{icon, social};
 use crate::assets;
 use crate::edge::viewer;
 
@@ -66,6 +66,10 @@ impl<'a> Page<'a> {
                     title { (self.title) " · Pressrun" }
                     link rel="stylesheet" href=(assets::STYLE.url());
                     link rel="icon" href="/favicon.svg" type="image/svg+xml";
+                    link rel="search" type="application/opensearchdescription+xml" title="Pressrun"
+                        href="/opensearch.xml";
+                    link rel="unapi-server" type="application/xml" title="unAPI" href="/unapi";
+                    (social::every_page(self.title))
                     script src=(assets::SEARCH.url()) defer {}
                     script src=(assets::VOTE.url()) defer {}
                     (self.head)

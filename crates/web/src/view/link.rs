@@ -27,6 +27,32 @@ pub(crate) fn search(query: &str) -> String {
     if query.is_empty() { "/search".into() } else { format!("/search?q={}", segment(query)) }
 }
 
+/// A page of what a search finds, in the format of that extension.
+pub(crate) fn search_as(query: &str, extension: &str, page: u32) -> String {
+    let page = if page > 1 { format!("&page={page}") } else { String::new() };
+    format!("/search{extension}?q={}{page}", segment(query))
+}
+
+/// A paper on arXiv. An old id has a slash, which stays one.
+pub(crate) fn arxiv(id: &str) -> String {
+    format!("https://arxiv.org/abs/{}", path(id))
+}
+
+/// A paper's text on arXiv.
+pub(crate) fn arxiv_pdf(id: &str) -> String {
+    format!("https://arxiv.org/pdf/{}", path(id))
+}
+
+/// What a DOI leads to.
+pub(crate) fn doi(doi: &str) -> String {
+    format!("https://doi.org/{}", path(doi))
+}
+
+/// Segments of a path: as [`segment`], but a slash parts them.
+fn path(text: &str) -> String {
+    text.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
 /// A comparison's page.
 pub(crate) fn comparison(slug: &str) -> String {
     format!("/comparisons/{}", segment(slug))

@@ -4,6 +4,7 @@ mod assets;
 mod charts;
 mod demo;
 mod errors;
+mod formats;
 mod html;
 mod lists;
 mod operations;

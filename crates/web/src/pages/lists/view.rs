@@ -5,9 +5,10 @@ use maud::{Markup, html};
 use pressrun_catalog::{ListPage, Neighbours, Period, Sort};
 
 use super::DAY_SORT;
+use crate::format::Format;
 use crate::number;
 use crate::site::Site;
-use crate::view::{Nav, Page, card, date};
+use crate::view::{Nav, Page, card, date, export, social};
 
 /// Which list it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct List<'a> {
     pub site: &'a Site,
+    /// What absolute addresses begin with.
+    pub base: &'a str,
     pub kind: Kind,
     pub period: Period,
     pub sort: Sort,
@@ -37,7 +40,7 @@ impl List<'_> {
             @if self.kind == Kind::Front { (invitation()) }
             div.list-head {
                 div.titles {
-                    h1 { (self.heading()) }
+                    h1 { (heading(self.kind, self.period)) }
                     p.by { "by the community" }
                 }
                 (self.switch())
@@ -51,25 +54,23 @@ impl List<'_> {
                 @for paper in &self.found.papers { li { (card::listed(self.site, paper)) } }
             }
             (self.pager())
+            (export::links(|format| self.exported(format)))
         };
-        Page::new(&self.title(), nav, body).render()
+        let title = title(self.kind, self.period);
+        let place = |format: Format| self.exported(format);
+        let head = html! {
+            (export::alternates(&title, place))
+            (social::list(self.base, &self.address(self.sort, self.found.page)))
+        };
+        Page::new(&title, nav, body).with_head(head).render()
     }
 
-    fn heading(&self) -> &'static str {
-        match (self.kind, self.period) {
-            (Kind::Trending, _) => "Trending Papers",
-            (Kind::All, _) => "All Papers",
-            (_, Period::Week { .. }) => "Weekly Papers",
-            (_, Period::Month { .. }) => "Monthly Papers",
-            _ => "Daily Papers",
+    /// The address of this list in another format. The front page's feed holds more than its day.
+    fn exported(&self, format: Format) -> String {
+        if self.kind == Kind::Front && format.is_feed() {
+            return format!("/daily{}", format.extension());
         }
-    }
-
-    fn title(&self) -> String {
-        match self.period {
-            Period::All => self.heading().into(),
-            period => format!("{}, {}", self.heading(), date::period(&period)),
-        }
+        address(self.kind, self.period, self.sort, 1, format.extension())
     }
 
     /// Day, week, month, trending: the same stretch of time where there is one.
@@ -202,20 +203,48 @@ impl List<'_> {
         }
     }
 
-    /// The address of this list sorted so, at that page. What is usual is left out.
+    /// The address of this list sorted so, at that page.
     fn address(&self, sort: Sort, page: u32) -> String {
-        let trending = self.kind == Kind::Trending;
-        let (base, usual) = match self.period {
-            Period::All if trending && sort == Sort::Trending => {
-                ("/papers/trending".to_owned(), Sort::Trending)
-            }
-            period @ Period::Day(_) => (path(&period), DAY_SORT),
-            period => (path(&period), Sort::Date),
-        };
-        let sort = (sort != usual).then(|| format!("sort={sort}"));
-        let page = (page > 1).then(|| format!("page={page}"));
-        let query: Vec<String> = sort.into_iter().chain(page).collect();
-        if query.is_empty() { base } else { format!("{base}?{}", query.join("&")) }
+        address(self.kind, self.period, sort, page, "")
+    }
+}
+
+/// What a list is called.
+fn heading(kind: Kind, period: Period) -> &'static str {
+    match (kind, period) {
+        (Kind::Trending, _) => "Trending Papers",
+        (Kind::All, _) => "All Papers",
+        (_, Period::Week { .. }) => "Weekly Papers",
+        (_, Period::Month { .. }) => "Monthly Papers",
+        _ => "Daily Papers",
+    }
+}
+
+/// What a list is called, with its period.
+pub(super) fn title(kind: Kind, period: Period) -> String {
+    match period {
+        Period::All => heading(kind, period).into(),
+        period => format!("{}, {}", heading(kind, period), date::period(&period)),
+    }
+}
+
+/// The address of a list sorted so, at that page, with an extension at the end of its path. What is
+/// usual is left out.
+pub(super) fn address(kind: Kind, period: Period, sort: Sort, page: u32, end: &str) -> String {
+    let (base, usual) = match period {
+        Period::All if kind == Kind::Trending && sort == Sort::Trending => {
+            ("/papers/trending".to_owned(), Sort::Trending)
+        }
+        period @ Period::Day(_) => (path(&period), DAY_SORT),
+        period => (path(&period), Sort::Date),
+    };
+    let sort = (sort != usual).then(|| format!("sort={sort}"));
+    let page = (page > 1).then(|| format!("page={page}"));
+    let query: Vec<String> = sort.into_iter().chain(page).collect();
+    if query.is_empty() {
+        format!("{base}{end}")
+    } else {
+        format!("{base}{end}?{}", query.join("&"))
     }
 }
 

@@ -1,20 +1,25 @@
 //! A paper's page, and starting its study.
 
+mod meta;
 mod view;
 
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
+use axum::http::header::{ACCEPT, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use maud::Markup;
+use pressrun_catalog::Paper;
 use pressrun_lab::Profile;
 
 use self::view::PaperPage;
 pub(super) use self::view::setup;
-use super::runs;
 use crate::edge::viewer;
-use crate::site::{BODY_LIMIT, Shared};
+use super::{formats, runs};
+use crate::format::Format;
+use crate::site::{BODY_LIMIT, Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
 
@@ -25,12 +30,51 @@ pub(super) fn router() -> Router<Shared> {
     Router::new().route("/papers/{id}", get(paper)).route("/papers/{id}/runs", post(start))
 }
 
-async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Response> {
-    let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
+async fn paper(
+    State(site): State<Shared>,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    // Ids have dots themselves: the extension comes off first.
+    let (id, format) = Format::split(&text);
+    let paper = site.catalog.paper(id).await?.ok_or_else(|| Error::no_paper(id))?;
     if paper.id != id {
         // A slug is a second name; the page has one address.
-        return Ok(Redirect::permanent(&link::paper(&paper.id)).into_response());
+        let end = format.map_or("", Format::extension);
+        let address = format!("{}{end}", link::paper(&paper.id));
+        return Ok(Redirect::permanent(&address).into_response());
     }
+    if let Some(format) = format {
+        return formats::paper(&site, &headers, format, paper).await;
+    }
+    let mut response = if wants_markdown(&headers) {
+        formats::in_markdown(&site, &headers, &paper).await?
+    } else {
+        page(&site, &headers, &paper).await?.into_response()
+    };
+    response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// Whether Markdown is named, and no page is liked as much.
+fn wants_markdown(headers: &HeaderMap) -> bool {
+    let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let (mut markdown, mut page) = (0.0, 0.0);
+    for range in accept.flat_map(|value| value.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+        let weight = weight.unwrap_or(1.0);
+        if kind.eq_ignore_ascii_case("text/markdown") {
+            markdown = weight;
+        } else if kind.eq_ignore_ascii_case("text/html") {
+            page = weight;
+        }
+    }
+    markdown > page
+}
+
+async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup> {
     let (mut rendered, mut records, mut recent) = (None, Vec::new(), Vec::new());
     if let Some(slug) = &paper.slug {
         records = site.catalog.records(slug).await?;
@@ -40,18 +84,21 @@ async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Res
         }
         recent = site.catalog.runs(Some(slug), RECENT_RUNS).await?;
     }
-    viewer::know_votes(&site, std::iter::once(&paper)).await?;
+    viewer::know_votes(site, std::iter::once(paper)).await?;
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let related = site.related.of(&site.search, &paper.id).await;
+    // A page is whole without; only its address for other sites is then not absolute.
+    let base = site.base(headers).unwrap_or_default();
     let page = PaperPage {
-        paper: &paper,
+        paper,
+        base: &base,
         entry,
         rendered: rendered.as_deref(),
         records: &records,
         recent: &recent,
         related: &related,
     };
-    Ok(page.render().into_response())
+    Ok(page.render())
 }
 
 type Fields = Vec<(String, String)>;
@@ -84,4 +131,24 @@ fn profile(form: Result<Form<Fields>, FormRejection>) -> Result<Profile> {
     let value = fields.into_iter().find(|(name, _)| name == "profile");
     let value = value.map(|(_, value)| value).unwrap_or_default();
     value.parse().map_err(|_| invalid(&value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_for_who_would_rather_have_it() {
+        let wants = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            wants_markdown(&headers)
+        };
+        assert!(wants("text/markdown"));
+        assert!(wants("text/markdown, text/html;q=0.8, */*;q=0.1"));
+        assert!(!wants("text/html,application/xhtml+xml,*/*;q=0.8"));
+        assert!(!wants("text/html, text/markdown"));
+        assert!(!wants("*/*"));
+        assert!(!wants("text/markdown;q=0"));
+    }
 }

@@ -6,16 +6,20 @@ use pressrun_lab::manifest::{Code, StudySpec};
 use pressrun_lab::{Entry, Manifest, Record};
 use pressrun_search::Related;
 
+use super::meta;
+use crate::format::Format;
 use crate::pages::runs::table as runs_table;
 use crate::rendered::Rendered;
 use crate::view::claims::{claims, sentence};
 use crate::view::measured::{log, section};
-use crate::view::{Nav, Page, badge, date, icon, link, provenance, vote};
+use crate::view::{Nav, Page, badge, date, export, icon, link, provenance, social, vote};
 
 /// All that a paper's page shows.
 #[derive(Debug)]
 pub(super) struct PaperPage<'a> {
     pub paper: &'a Paper,
+    /// What absolute addresses begin with.
+    pub base: &'a str,
     /// The paper in the library of this build, if it is there.
     pub entry: Option<&'a Entry>,
     /// The newest full record, else the newest quick one.
@@ -33,12 +37,41 @@ impl PaperPage<'_> {
                 (self.head())
                 div.columns {
                     div.intro { (self.intro()) }
-                    div.side { (self.run_card()) (self.links()) }
+                    div.side { (self.run_card()) (self.links()) (self.cite()) }
                     div.text { (self.text()) }
                 }
             }
         };
-        Page::new(&self.paper.title, Nav::Papers, body).render()
+        let paper = self.paper;
+        let address = link::paper(&paper.id);
+        let head = html! {
+            link rel="canonical" href={ (self.base) (address) };
+            (export::alternates(&paper.title, |format| self.exported(format)))
+            (meta::citation(paper, self.base))
+            (social::paper(self.base, &address, &paper.summary))
+        };
+        Page::new(&paper.title, Nav::Papers, body).with_head(head).render()
+    }
+
+    /// The address of this paper in another format.
+    fn exported(&self, format: Format) -> String {
+        format!("{}{}", link::paper(&self.paper.id), format.extension())
+    }
+
+    /// To cite it, and to follow its verdicts.
+    fn cite(&self) -> Markup {
+        let one =
+            |format: Format| html! { a href=(self.exported(format)) { (format.label()) } " " };
+        let (feeds, files): (Vec<Format>, Vec<Format>) =
+            Format::ALL.into_iter().partition(|format| format.is_feed());
+        html! {
+            section.box aria-label="Cite" {
+                h2 { "Cite" }
+                p.exports { @for format in files { (one(format)) } }
+                p.exports { "Follow its verdicts: " @for format in feeds { (one(format)) } }
+                (export::unapi(&self.paper.id))
+            }
+        }
     }
 
     fn runnable(&self) -> bool {
@@ -130,11 +163,11 @@ impl PaperPage<'_> {
                 h2 { "Links" }
                 ul.links {
                     @if let Some(arxiv) = &paper.arxiv_id {
-                        li { a href={ "https://arxiv.org/abs/" (arxiv) } { "arXiv:" (arxiv) } }
-                        li { a href={ "https://arxiv.org/pdf/" (arxiv) } { "PDF" } }
+                        li { a href=(link::arxiv(arxiv)) { "arXiv:" (arxiv) } }
+                        li { a href=(link::arxiv_pdf(arxiv)) { "PDF" } }
                     }
                     @if let Some(doi) = &paper.doi {
-                        li { a href={ "https://doi.org/" (doi) } { "doi:" (doi) } }
+                        li { a href=(link::doi(doi)) { "doi:" (doi) } }
                     }
                     @if let Some(url) = &paper.code_url { li { (self.code(url)) } }
                     @if self.rendered.is_some() {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query as Given, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use pressrun_catalog::Paper;
 use pressrun_search::query::{Field, Kind, MAX_BYTES, Query};
@@ -11,10 +13,12 @@ use pressrun_search::{Hit, Request, Suggestion};
 use serde::Serialize;
 
 use super::params::{Pairs, Params};
-use crate::site::Shared;
+use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
 
+/// The media type of suggestions as browsers ask for them.
+const OPENSEARCH: &str = "application/x-suggestions+json";
 /// Titles and authors suggested, of each.
 const SUGGESTIONS: usize = 6;
 
@@ -86,8 +90,7 @@ pub(super) async fn papers(
     let params = Params(pairs);
     let (source, limit) = (params.query(), params.limit()?);
     if source.trim().is_empty() {
-        let expected = "some words or conditions, such as `q=experts year:2021..`";
-        return Err(Error::Invalid { what: "query", value: String::new(), expected });
+        return Err(Error::Invalid { what: "query", value: String::new(), expected: super::QUERY });
     }
     let query: Query = source.parse().map_err(Error::Query)?;
     let request = Request { limit, runs: Arc::clone(&site.runs), ..Request::new(query) };
@@ -110,6 +113,24 @@ enum Suggested {
     Author { text: String, papers: usize, href: String },
 }
 
+impl Suggestions {
+    /// What was typed and what it could be completed to, in the form that browsers read.
+    fn opensearch(&self, typed: &str) -> serde_json::Result<String> {
+        let texts: Vec<String> = self.suggestions.iter().map(Suggested::completed).collect();
+        serde_json::to_string(&(typed, texts))
+    }
+}
+
+impl Suggested {
+    /// The query that finds it: a browser searches for what is chosen.
+    fn completed(&self) -> String {
+        match self {
+            Self::Title { text, .. } => text.clone(),
+            Self::Author { text, .. } => Field::Author(text.clone()).to_string(),
+        }
+    }
+}
+
 impl From<Suggestion> for Suggested {
     fn from(suggestion: Suggestion) -> Self {
         match suggestion {
@@ -125,9 +146,17 @@ impl From<Suggestion> for Suggested {
 pub(super) async fn suggest(
     State(site): State<Shared>,
     Given(pairs): Given<Pairs>,
-) -> Result<Json<Suggestions>> {
+) -> Result<Response> {
     let params = Params(pairs);
-    let typed = params.query().to_owned();
+    let (typed, opensearch) = (params.query().to_owned(), params.opensearch()?);
+    let found = suggestions(&site, &typed).await?;
+    if opensearch {
+        return Ok(([(CONTENT_TYPE, OPENSEARCH)], found.opensearch(&typed)?).into_response());
+    }
+    Ok(Json(found).into_response())
+}
+
+async fn suggestions(site: &Site, typed: &str) -> Result<Suggestions> {
     let plain = match typed.parse::<Query>() {
         Ok(query) => {
             let word = |kind: &Kind| matches!(kind, Kind::Word(_));
@@ -138,9 +167,10 @@ pub(super) async fn suggest(
         Err(_) => false,
     };
     if !plain {
-        return Ok(Json(Suggestions::default()));
+        return Ok(Suggestions::default());
     }
+    let typed = typed.to_owned();
     let answer = site.search.ask(move |index| index.suggest(&typed, SUGGESTIONS)).await;
     let found = answer.map_err(Error::Search)?;
-    Ok(Json(Suggestions { suggestions: found.into_iter().map(Suggested::from).collect() }))
+    Ok(Suggestions { suggestions: found.into_iter().map(Suggested::from).collect() })
 }

@@ -32,6 +32,18 @@ impl Params {
         self.number("limit", "a number from 1 to 100", LIMIT, |limit| (1..=MOST).contains(&limit))
     }
 
+    /// Whether suggestions are asked for in the form of `OpenSearch`.
+    pub(super) fn opensearch(&self) -> Result<bool> {
+        match self.value("form") {
+            None => Ok(false),
+            Some("opensearch") => Ok(true),
+            Some(other) => {
+                let expected = "`opensearch`, or none at all";
+                Err(Error::Invalid { what: "form", value: other.to_owned(), expected })
+            }
+        }
+    }
+
     fn number<T: FromStr + Copy>(
         &self,
         what: &'static str,

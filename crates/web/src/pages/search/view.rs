@@ -8,9 +8,10 @@ use pressrun_search::query::{Item, Kind, Query, QueryError};
 use pressrun_search::{Results, Status};
 
 use super::{PER_PAGE, facets, guide};
+use crate::format::Format;
 use crate::number;
 use crate::site::Site;
-use crate::view::{Nav, Page, card, link};
+use crate::view::{Nav, Page, card, export, link};
 
 /// Characters shown on either side of what could not be read.
 const AROUND: usize = 48;
@@ -56,7 +57,16 @@ impl SearchPage<'_> {
             // A tab has room for a few words, and a history for one line.
             words => format!("{} · Search", words.chars().take(80).collect::<String>()),
         };
-        Page::new(&title, Nav::Elsewhere, body).with_query(self.source).render()
+        let head = match &self.answer {
+            Answer::Found { .. } => export::alternates(&title, |format| self.exported(format)),
+            _ => html! {},
+        };
+        Page::new(&title, Nav::Elsewhere, body).with_query(self.source).with_head(head).render()
+    }
+
+    /// The address of this search in another format.
+    fn exported(&self, format: Format) -> String {
+        link::search_as(self.source.trim(), format.extension(), 1)
     }
 
     /// Says that results are incomplete as long as they are.
@@ -144,6 +154,7 @@ impl Found<'_> {
                             }
                         }
                         (self.pager())
+                        (export::links(|format| self.page.exported(format)))
                     }
                     @if let Some(facets) = &self.results.facets { (facets::beside(self.query, facets, total)) }
                 }
