@@ -12,8 +12,8 @@ use pressrun_lab::Library;
 use pressrun_search::{Runs, Search};
 use tokio::sync::{Mutex, Semaphore, watch};
 
-use crate::edge::limits::Limits;
 use crate::bounded::Bounded;
+use crate::edge::limits::Limits;
 use crate::edge::metrics::Metrics;
 use crate::related::Related;
 use crate::rendered::Cache;

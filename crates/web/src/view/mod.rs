@@ -10,8 +10,8 @@ pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod measured;
 pub(crate) mod provenance;
-pub(crate) mod vote;
 pub(crate) mod social;
+pub(crate) mod vote;
 
 pub(crate) use layout::{Nav, Page};
 pub(crate) use measured::Measured;

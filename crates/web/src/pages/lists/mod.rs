@@ -13,9 +13,9 @@ use pressrun_catalog::{ListQuery, Paper, Period, Sort};
 
 use self::params::{Pairs, Params};
 use self::view::{Kind, List};
-use crate::edge::viewer;
 use self::view::{Kind, List, address};
 use super::formats::{self, Selection};
+use crate::edge::viewer;
 use crate::format::Format;
 use crate::site::{Shared, Site};
 use crate::{Error, Result};

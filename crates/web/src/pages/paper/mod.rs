@@ -16,8 +16,8 @@ use pressrun_lab::Profile;
 
 use self::view::PaperPage;
 pub(super) use self::view::setup;
-use crate::edge::viewer;
 use super::{formats, runs};
+use crate::edge::viewer;
 use crate::format::Format;
 use crate::site::{BODY_LIMIT, Shared, Site};
 use crate::view::link;

@@ -20,8 +20,8 @@ use pressrun_search::{Request, Results};
 
 use self::params::Params;
 use self::view::{Answer, SearchPage};
-use crate::edge::viewer;
 use super::formats::{self, Selection};
+use crate::edge::viewer;
 use crate::format::Format;
 use crate::site::{Shared, Site};
 use crate::view::link;
