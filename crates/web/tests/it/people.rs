@@ -258,6 +258,14 @@ async fn tokens_do_what_they_may_and_no_more() {
 async fn the_account_is_the_persons_own() {
     let site = TestSite::new().await;
     let mut ada = Browser::of(&site, "ada@example.org", Role::Reader).await;
+    // Pages that name her are hers alone, the page of an error too.
+    for (path, status) in [("/papers/all", StatusCode::OK), ("/nothing", StatusCode::NOT_FOUND)] {
+        let answer = ada.get(path).await;
+        assert_eq!(answer.status, status);
+        assert!(answer.body.contains("href=\"/account\""), "{path}: {}", answer.body);
+    }
+    assert_eq!(ada.get("/papers/all").await.header("cache-control"), "private, no-cache");
+    assert_eq!(site.get("/papers/all").await.header("cache-control"), "no-cache");
     let mut max = Browser::of(&site, "max@example.org", Role::Reader).await;
     let hostile = "name=%3Cscript%3Ealert(1)%3C%2Fscript%3E&handle=ada\
          &about=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E%0D%0Ajavascript%3Aalert(1)";
