@@ -91,6 +91,10 @@ pub struct ServeArgs {
     /// Mail.
     #[command(flatten)]
     pub mail: MailArgs,
+    /// Who may start and cancel runs; by default everybody where the site listens on this machine only,
+    /// and people with an account where others can reach it.
+    #[arg(long, env = "PRESSRUN_RUNS", value_name = "WHO", value_parser = ["everybody", "accounts"])]
+    pub runs: Option<String>,
     /// After how many hours a vote counts half in the order of trending papers.
     #[arg(long, env = "PRESSRUN_TRENDING_HOURS", default_value_t = 48.0, value_name = "HOURS")]
     pub trending_hours: f64,

@@ -28,6 +28,8 @@ pub struct Settings {
     pub poll: Duration,
     /// How long open requests may go on once the site is told to stop.
     pub grace: Duration,
+    /// Whether people without an account may start and cancel runs.
+    pub open_runs: bool,
     /// What the links in mails begin with. Never the host that a request names: anybody can ask for a
     /// mail to somebody else under a host of their own.
     pub mail_url: String,
@@ -41,6 +43,7 @@ impl Default for Settings {
             max_streams: 128,
             poll: Duration::from_millis(250),
             grace: Duration::from_secs(10),
+            open_runs: true,
             mail_url: "http://127.0.0.1:8080".into(),
         }
     }

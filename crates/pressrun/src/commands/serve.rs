@@ -76,7 +76,11 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         let (search, catalog) = (search.clone(), catalog.clone());
         tokio::spawn(async move { search.follow(&catalog, async { _ = closed.await }).await })
     };
-    let settings = Settings { mail_url, ..Settings::default() };
+    let open_runs = match args.runs.as_deref() {
+        Some(who) => who == "everybody",
+        None => args.addr.ip().is_loopback(),
+    };
+    let settings = Settings { mail_url, open_runs, ..Settings::default() };
     let site = Site::with_settings(catalog, library, search, settings);
     pressrun_web::serve(listener, site, interrupted()).await?;
     drop(closing);

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use pressrun_catalog::{Email, Link, Role, Scope, Secret};
+use pressrun_web::Settings;
 
 use crate::site::{Answer, HOST, TestSite};
 
@@ -319,4 +320,36 @@ async fn whoever_acts_too_often_waits() {
         }
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn runs_may_be_for_people_with_an_account() {
+    let settings = Settings { open_runs: false, ..crate::site::settings() };
+    let site = TestSite::with_settings(settings).await;
+    let id = site.catalog.paper(crate::demo::SLUG).await.unwrap().unwrap().id;
+    let path = format!("/papers/{id}/runs");
+    let refused = site.post(&path, "profile=quick").await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(refused.body.contains("href=\"/sign-in\""), "{}", refused.body);
+    let run = site.queued().await.id;
+    for action in ["cancel", "restart"] {
+        let answer = site.post(&format!("/runs/{run}/{action}"), "").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{action}");
+    }
+    let mut ada = Browser::of(&site, "ada@example.org", Role::Reader).await;
+    let started = ada.post(&path, "profile=quick").await;
+    assert_eq!(started.status, StatusCode::SEE_OTHER, "{}", started.body);
+    // A token needs the scope, also where everybody may.
+    let open = TestSite::new().await;
+    let person = open.catalog.add_person(&"max@example.org".parse().unwrap(), Role::Reader).await;
+    let person = person.unwrap().id;
+    for (scope, status) in
+        [(Scope::Read, StatusCode::FORBIDDEN), (Scope::Run, StatusCode::SEE_OTHER)]
+    {
+        let token = open.catalog.add_token(person, "t", &[scope], None).await.unwrap();
+        let bearer = format!("Bearer {}", token.reveal());
+        let answer =
+            open.post_with(&path, "profile=quick", &[("authorization", bearer.as_str())]).await;
+        assert_eq!(answer.status, status, "{scope}: {}", answer.body);
+    }
 }

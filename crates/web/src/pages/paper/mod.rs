@@ -61,6 +61,7 @@ async fn start(
     Path(id): Path<String>,
     form: Result<Form<Fields>, FormRejection>,
 ) -> Result<Redirect> {
+    runs::may_run(&site)?;
     let profile = profile(form)?;
     let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
     let slug = paper.slug.filter(|slug| site.runs_here(Some(slug)));
