@@ -14,5 +14,6 @@ mod site;
 mod view;
 
 pub use error::{Error, Result};
+pub use pages::sign_in_url;
 pub use serve::serve;
 pub use site::{Settings, Site, router};

@@ -11,11 +11,10 @@ use pressrun_catalog::{Catalog, Link, NewPaper, Role, Secret};
 use pressrun_digest::{Outbox, Transport};
 use pressrun_lab::{Cancel, Library, Limits};
 use pressrun_search::{Search, Status};
-use pressrun_web::{Settings, Site};
+use pressrun_web::{Settings, Site, sign_in_url};
 use pressrun_worker::{Worker, WorkerConfig};
 
 use super::search::{folder as search_folder, vectors};
-use super::user::link_text;
 use super::{catalog, library};
 use crate::cli::ServeArgs;
 
@@ -128,7 +127,7 @@ async fn offer_set_up(catalog: &Catalog, url: &str) -> Result<()> {
     catalog.offer_sign_in(&secret, &link, None).await?;
     eprintln!(
         "This site has no administrator. Whoever opens this within half an hour becomes it: {}",
-        link_text(url, &secret)
+        sign_in_url(url, &secret)
     );
     Ok(())
 }

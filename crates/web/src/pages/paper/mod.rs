@@ -3,9 +3,7 @@
 mod view;
 
 use axum::Router;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use pressrun_lab::Profile;
@@ -14,7 +12,8 @@ use self::view::PaperPage;
 pub(super) use self::view::setup;
 use super::runs;
 use crate::edge::viewer;
-use crate::site::{BODY_LIMIT, Shared};
+use crate::pages::form::Fields;
+use crate::site::Shared;
 use crate::view::link;
 use crate::{Error, Result};
 
@@ -54,12 +53,10 @@ async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Res
     Ok(page.render().into_response())
 }
 
-type Fields = Vec<(String, String)>;
-
 async fn start(
     State(site): State<Shared>,
     Path(id): Path<String>,
-    form: Result<Form<Fields>, FormRejection>,
+    form: Result<Fields>,
 ) -> Result<Redirect> {
     runs::may_run(&site)?;
     let profile = profile(form)?;
@@ -71,18 +68,17 @@ async fn start(
 }
 
 /// Which profile the form asks for.
-fn profile(form: Result<Form<Fields>, FormRejection>) -> Result<Profile> {
+fn profile(form: Result<Fields>) -> Result<Profile> {
     const EXPECTED: &str = "a form with `profile` set to `quick` or `full`";
     let invalid = |value: &str| Error::Invalid {
         what: "profile",
         value: value.to_owned(),
         expected: EXPECTED,
     };
-    let Form(fields) = form.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: BODY_LIMIT },
+    let fields = form.map_err(|error| match error {
+        Error::TooLarge { limit } => Error::TooLarge { limit },
         _ => invalid(""),
     })?;
-    let value = fields.into_iter().find(|(name, _)| name == "profile");
-    let value = value.map(|(_, value)| value).unwrap_or_default();
-    value.parse().map_err(|_| invalid(&value))
+    let value = fields.get("profile");
+    value.parse().map_err(|_| invalid(value))
 }

@@ -89,11 +89,16 @@ fn text(site: &Site, secret: &Secret) -> String {
     format!(
         "Somebody asked to sign in to Pressrun ({base}) with this address.\n\n\
          If it was you, open this link and press the button on its page. It works once, for {} \
-         minutes:\n\n{base}/sign-in/link?token={}\n\n\
+         minutes:\n\n{}\n\n\
          If it was not you, nothing has happened. Nothing will, as long as nobody uses the link.\n",
         LINK_LIFE.as_secs() / 60,
-        secret.reveal()
+        sign_in_url(base, secret)
     )
+}
+
+/// The address at which a secret signs in, of a site at `base`.
+pub fn sign_in_url(base: &str, secret: &Secret) -> String {
+    format!("{}/sign-in/link?token={}", base.trim_end_matches('/'), secret.reveal())
 }
 
 async fn sent() -> Markup {
