@@ -4,6 +4,7 @@ use sqlx::any::{Any, AnyRow};
 use sqlx::{AssertSqlSafe, Row, Transaction};
 
 use crate::paper::{PAPER_COLUMNS, paper};
+use crate::sql::{padded, rows};
 use crate::{Catalog, Paper, Result};
 
 /// Papers that one statement asks for.
@@ -73,13 +74,10 @@ impl Catalog {
         for ids in ids.chunks(LOOKUP) {
             // A few sizes, so that the statement stays prepared: the first id stands for the rest.
             let size = ids.len().next_power_of_two();
-            let sql = format!(
-                "SELECT {PAPER_COLUMNS} FROM papers WHERE id IN {}",
-                crate::sql::rows(1, size)
-            );
+            let sql = format!("SELECT {PAPER_COLUMNS} FROM papers WHERE id IN {}", rows(1, size));
             let mut query = sqlx::query(AssertSqlSafe(sql));
-            for index in 0..size {
-                query = query.bind(ids.get(index).unwrap_or(&ids[0]).clone());
+            for id in padded(ids, size) {
+                query = query.bind(id.clone());
             }
             for row in query.fetch_all(self.readers()).await? {
                 let paper = paper(&row)?;

@@ -17,7 +17,7 @@ use pressrun_lab::{Profile, Record, new_run_id};
 use sqlx::any::{Any, AnyRow};
 use sqlx::{AssertSqlSafe, Row, Transaction};
 
-use crate::sql::{moment, now};
+use crate::sql::{after, moment, now};
 use crate::{Catalog, Error, Result, dialect, records};
 
 /// A run as the queue knows it.
@@ -230,7 +230,7 @@ impl Catalog {
         let query = sqlx::query(AssertSqlSafe(sql))
             .bind(worker.to_owned())
             .bind(now)
-            .bind(until(now, lease));
+            .bind(after(now, lease));
         let row = query.fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         row.as_ref().map(run_row).transpose()
@@ -246,7 +246,7 @@ impl Catalog {
             "UPDATE runs SET lease_until = $1 WHERE id = $2 AND worker = $3 AND state = 'running' \
              RETURNING cancel_requested",
         );
-        let query = query.bind(until(now(), lease)).bind(run.to_owned()).bind(worker.to_owned());
+        let query = query.bind(after(now(), lease)).bind(run.to_owned()).bind(worker.to_owned());
         let row = query.fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(match row.map(|row| row.try_get::<i64, _>(0)).transpose()? {
@@ -354,10 +354,6 @@ impl Catalog {
         transaction.commit().await?;
         ids(&rows)
     }
-}
-
-fn until(now: i64, lease: Duration) -> i64 {
-    now.saturating_add(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// How a run stands, read within a transaction.

@@ -1,5 +1,7 @@
 //! Statements of many rows, and values in and out of columns.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::any::AnyRow;
@@ -58,6 +60,21 @@ pub(crate) fn now() -> i64 {
     Timestamp::now().as_microsecond()
 }
 
+/// A stretch of time, as moments are stored.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A stored moment so long after another.
+pub(crate) fn after(moment: i64, duration: Duration) -> i64 {
+    moment.saturating_add(micros(duration))
+}
+
+/// These keys and then the first one again, up to a size: look-ups of few sizes stay prepared.
+pub(crate) fn padded<T>(keys: &[T], size: usize) -> impl Iterator<Item = &T> {
+    keys.iter().chain(keys.iter().take(1).cycle()).take(size)
+}
+
 /// A stored moment; one outside the calendar, which only a damaged file can hold, is its nearest end.
 pub(crate) fn moment(microseconds: i64) -> Timestamp {
     Timestamp::from_microsecond(microseconds).unwrap_or(if microseconds < 0 {
@@ -93,5 +110,7 @@ mod tests {
         assert_eq!(sizes(100)[..10], [16, 16, 16, 16, 16, 16, 16, 16, 16, 4]);
         assert_eq!(sizes(3000), [1; 151]);
         assert_eq!(chunks(&items, 3).flatten().copied().collect::<Vec<_>>(), items);
+        assert_eq!(padded(&[7, 8, 9], 5).copied().collect::<Vec<_>>(), [7, 8, 9, 7, 7]);
+        assert_eq!(padded::<u8>(&[], 5).count(), 0);
     }
 }

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row, Transaction};
 use crate::changes::last_revision;
 use crate::paper::{NEW_PAPER_COLUMNS, new_paper};
 use crate::plan::{Change, Entry, Key, KeyChange, Plan};
-use crate::sql::{chunks, moment, now, rows};
+use crate::sql::{chunks, moment, now, padded, rows};
 use crate::tidy::{Tidy, tidy};
 use crate::{Catalog, NewPaper, Paper, Result};
 
@@ -169,8 +169,8 @@ fn in_order(mut keys: Vec<String>) -> Vec<String> {
 /// text is always the same and stays prepared.
 fn repeat<'q>(sql: &str, keys: &[String]) -> Query<'q, Any, AnyArguments> {
     let mut query = sqlx::query(AssertSqlSafe(sql));
-    for index in 0..LOOKUP {
-        query = query.bind(keys.get(index).unwrap_or(&keys[0]).clone());
+    for key in padded(keys, LOOKUP) {
+        query = query.bind(key.clone());
     }
     query
 }

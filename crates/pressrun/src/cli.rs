@@ -93,8 +93,8 @@ pub struct ServeArgs {
     pub addr: SocketAddr,
     /// Address under which readers reach the site, e.g. `https://papers.example.org`.
     ///
-    /// Feeds, site maps and exported files name it. Without it they name the host that a request
-    /// asks for, with `http`.
+    /// Feeds, site maps, files and mails name it. Without it feeds, site maps and files name the host
+    /// that a request asks for, with `http`, and mails the address that the site listens on.
     #[arg(long, env = "PRESSRUN_PUBLIC_URL", value_name = "URL")]
     #[arg(value_parser = pressrun_web::public_url)]
     pub public_url: Option<String>,
@@ -107,6 +107,10 @@ pub struct ServeArgs {
     /// Mail.
     #[command(flatten)]
     pub mail: MailArgs,
+    /// Who may start and cancel runs; by default everybody where the site listens on this machine only,
+    /// and people with an account where others can reach it.
+    #[arg(long, env = "PRESSRUN_RUNS", value_name = "WHO", value_parser = ["everybody", "accounts"])]
+    pub runs: Option<String>,
     /// After how many hours a vote counts half in the order of trending papers.
     #[arg(long, env = "PRESSRUN_TRENDING_HOURS", default_value_t = 48.0, value_name = "HOURS")]
     pub trending_hours: f64,
@@ -130,10 +134,6 @@ pub struct ServeArgs {
 /// What mails need to know.
 #[derive(Debug, Clone, Args)]
 pub struct MailArgs {
-    /// What links in mails begin with, such as `https://papers.example.org`; the address that the site
-    /// listens on if absent.
-    #[arg(long, env = "PRESSRUN_MAIL_URL", value_name = "URL")]
-    pub mail_url: Option<String>,
     /// Who mails are from.
     #[arg(
         long,

@@ -19,5 +19,6 @@ mod view;
 
 pub use address::public_url;
 pub use error::{Error, Result};
+pub use pages::sign_in_url;
 pub use serve::serve;
 pub use site::{Settings, Site, router};

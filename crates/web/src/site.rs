@@ -30,12 +30,21 @@ pub struct Settings {
     pub poll: Duration,
     /// How long open requests may go on once the site is told to stop.
     pub grace: Duration,
-    /// What the links in mails begin with. Never the host that a request names: anybody can ask for a
-    /// mail to somebody else under a host of their own.
-    pub mail_url: String,
+    /// Whether people without an account may start and cancel runs.
+    pub open_runs: bool,
     /// The address under which the site is reached, as [`public_url`](crate::public_url) reads it:
-    /// feeds and files name it. Without it they name the host that a request asks.
+    /// feeds, files and mails name it. Without it feeds and files name the host that a request asks.
     pub public_url: Option<String>,
+    /// What the links in mails begin with where no public address is set. Never the host that a request
+    /// names: anybody can ask for a mail to somebody else under a host of their own.
+    pub own_url: String,
+}
+
+impl Settings {
+    /// The address of the site that no request has a say in.
+    pub(crate) fn fixed_url(&self) -> &str {
+        self.public_url.as_deref().unwrap_or(&self.own_url)
+    }
 }
 
 impl Default for Settings {
@@ -46,8 +55,9 @@ impl Default for Settings {
             max_streams: 128,
             poll: Duration::from_millis(250),
             grace: Duration::from_secs(10),
-            mail_url: "http://127.0.0.1:8080".into(),
+            open_runs: true,
             public_url: None,
+            own_url: "http://127.0.0.1:8080".into(),
         }
     }
 }

@@ -8,7 +8,7 @@ use sqlx::any::{Any, AnyRow};
 use sqlx::{AssertSqlSafe, Transaction};
 
 use super::{Email, random_id};
-use crate::sql::{moment, now};
+use crate::sql::{after, moment, now};
 use crate::{Catalog, Result, dialect};
 
 /// A mail to be sent.
@@ -99,7 +99,7 @@ impl Catalog {
     /// [`Error::Database`](crate::Error::Database) if the database cannot be written.
     pub async fn claim_mail(&self) -> Result<Option<Mail>> {
         let now = now();
-        let until = now.saturating_add(i64::try_from(CLAIM.as_micros()).unwrap_or(i64::MAX));
+        let until = after(now, CLAIM);
         let sql = format!(
             "UPDATE mails SET state = 'claimed', claimed_until = $1 WHERE id = ( \
                  SELECT id FROM mails WHERE state IN ('waiting', 'claimed') AND due_at <= $2 \
@@ -157,7 +157,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) if the database cannot be written.
     pub async fn mail_deferred(&self, id: i64, answer: &str, wait: Duration) -> Result<()> {
-        let due = now().saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));
+        let due = after(now(), wait);
         let mut transaction = self.write().await?;
         let sql = "UPDATE mails SET state = 'waiting', attempts = attempts + 1, \
              claimed_until = NULL, answer = $1, due_at = $2 WHERE id = $3";

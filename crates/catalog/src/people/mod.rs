@@ -166,7 +166,9 @@ impl Profile {
     }
 }
 
-const COLUMNS: &str = "id, email, handle, name, about, role, joined_at, blocked_at";
+/// With the table, as some statements join others with columns of these names.
+const COLUMNS: &str = "people.id, people.email, people.handle, people.name, people.about, \
+     people.role, people.joined_at, people.blocked_at";
 
 fn person(row: &AnyRow) -> Result<Person> {
     let role: String = row.try_get(5)?;

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row, Transaction};
 
 use super::mails::{self, NewMail};
 use super::{COLUMNS, Email, Person, Role, Secret, find_or_add, person};
-use crate::sql::{moment, now};
+use crate::sql::{after, micros, moment, now};
 use crate::{Catalog, Result};
 
 /// How long a sign-in link works.
@@ -40,15 +40,6 @@ pub struct Session {
     pub seen_at: Timestamp,
     /// What the browser says it is.
     pub agent: String,
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// A time so long after another.
-fn after(at: i64, duration: Duration) -> i64 {
-    at.saturating_add(micros(duration))
 }
 
 impl Catalog {
@@ -140,9 +131,8 @@ impl Catalog {
     /// [`Error::Database`](crate::Error::Database) if the database cannot be read.
     pub async fn session(&self, secret: &Secret) -> Result<Option<Person>> {
         let (hash, now) = (secret.hash(), now());
-        let columns = COLUMNS.replace("id,", "people.id,");
         let sql = format!(
-            "SELECT {columns}, seen_at FROM sessions JOIN people ON people.id = person \
+            "SELECT {COLUMNS}, seen_at FROM sessions JOIN people ON people.id = person \
              WHERE hash = $1 AND expires_at > $2"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(hash.clone()).bind(now);

@@ -142,9 +142,8 @@ impl Catalog {
     /// [`Error::Database`] if the database cannot be read.
     pub async fn token(&self, secret: &Secret) -> Result<Option<(Person, Vec<Scope>)>> {
         let (hash, now) = (secret.hash(), now());
-        let columns = COLUMNS.replace("id,", "people.id,").replace(" name,", " people.name,");
         let sql = format!(
-            "SELECT {columns}, scopes, used_at FROM tokens JOIN people ON people.id = person \
+            "SELECT {COLUMNS}, scopes, used_at FROM tokens JOIN people ON people.id = person \
              WHERE hash = $1 AND (expires_at IS NULL OR expires_at > $2)"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(hash.clone()).bind(now);

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use sqlx::any::Any;
 use sqlx::{AssertSqlSafe, Row, Transaction};
 
-use crate::sql::{moment, now, rows};
+use crate::sql::{moment, now, padded, rows};
 use crate::{Catalog, Error, Result, dialect};
 
 /// How a paper stands after a vote.
@@ -79,8 +79,8 @@ impl Catalog {
                 format!("SELECT paper FROM votes WHERE paper IN {} AND person = ", rows(1, size));
             dialect::placeholder(&mut sql, size + 1);
             let mut query = sqlx::query(AssertSqlSafe(sql));
-            for index in 0..size {
-                query = query.bind((*part.get(index).unwrap_or(&part[0])).to_owned());
+            for paper in padded(part, size) {
+                query = query.bind((*paper).to_owned());
             }
             query = query.bind(person);
             for row in query.fetch_all(self.readers()).await? {

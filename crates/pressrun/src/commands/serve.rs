@@ -12,13 +12,12 @@ use pressrun_digest::{Outbox, Transport};
 use pressrun_harvest::Schedule;
 use pressrun_lab::{Cancel, Library, Limits};
 use pressrun_search::{Search, Status};
-use pressrun_web::{Settings, Site};
+use pressrun_web::{Settings, Site, sign_in_url};
 use pressrun_worker::{Worker, WorkerConfig};
 use tokio::task::JoinHandle;
 
 use super::import::harvester;
 use super::search::{folder as search_folder, vectors};
-use super::user::link_text;
 use super::{catalog, library};
 use crate::cli::{FetchArgs, ScheduleArgs, ServeArgs};
 
@@ -42,7 +41,6 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         .await
         .with_context(|| format!("listening on {} (choose another with --addr)", args.addr))?;
     let own_url = format!("http://{}", listener.local_addr()?);
-    let mail_url = mail_url(args.mail.mail_url.as_deref(), &own_url)?;
     let from = args.mail.mail_from.parse().context("reading `--mail-from`")?;
     if !(args.trending_hours.is_finite() && args.trending_hours > 0.0) {
         bail!("`--trending-hours` is {}; expected more than 0", args.trending_hours);
@@ -51,7 +49,7 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
     catalog.set_trending_half_life(half_life).await?;
     // Standard output carries the address alone, so that a script can wait for it.
     println!("Pressrun is on {own_url}");
-    offer_set_up(&catalog, &mail_url).await?;
+    offer_set_up(&catalog, args.public_url.as_deref().unwrap_or(&own_url)).await?;
     let mails = folder.join("mail");
     eprintln!("Mail is written to files in `{}`.", mails.display());
     let outbox = Outbox::new(catalog.clone(), from, Transport::Files(mails));
@@ -81,7 +79,12 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
     };
     let (halting, halted) = tokio::sync::oneshot::channel::<()>();
     let importing = schedule(&catalog, &args.schedule, &args.fetch, async { _ = halted.await })?;
-    let settings = Settings { mail_url, public_url: args.public_url, ..Settings::default() };
+    let open_runs = match args.runs.as_deref() {
+        Some(who) => who == "everybody",
+        None => args.addr.ip().is_loopback(),
+    };
+    let settings =
+        Settings { own_url, open_runs, public_url: args.public_url, ..Settings::default() };
     let site = Site::with_settings(catalog, library, search, settings);
     pressrun_web::serve(listener, site, interrupted()).await?;
     drop(halting);
@@ -126,17 +129,6 @@ async fn shelve(catalog: &Catalog, library: &Library) -> Result<()> {
     Ok(())
 }
 
-/// What links in mails begin with.
-fn mail_url(given: Option<&str>, own: &str) -> Result<String> {
-    let Some(given) = given else { return Ok(own.to_owned()) };
-    let rest = given.strip_prefix("https://").or_else(|| given.strip_prefix("http://"));
-    let fits = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
-    if !fits || given.contains(['?', '#']) {
-        bail!("`--mail-url` is `{given}`; expected a form like `https://papers.example.org`");
-    }
-    Ok(given.trim_end_matches('/').to_owned())
-}
-
 /// Shows, on the console only, how to become the administrator of a site that has none.
 async fn offer_set_up(catalog: &Catalog, url: &str) -> Result<()> {
     if catalog.has_administrator().await? {
@@ -147,7 +139,7 @@ async fn offer_set_up(catalog: &Catalog, url: &str) -> Result<()> {
     catalog.offer_sign_in(&secret, &link, None).await?;
     eprintln!(
         "This site has no administrator. Whoever opens this within half an hour becomes it: {}",
-        link_text(url, &secret)
+        sign_in_url(url, &secret)
     );
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use pressrun_catalog::{Email, Link, Role, Secret};
+use pressrun_web::sign_in_url;
 
 use super::catalog;
 use crate::cli::{UserArgs, UserCommand};
@@ -21,7 +22,7 @@ pub async fn user(args: UserArgs) -> Result<ExitCode> {
                 Link { email: Some(email), role: Role::Reader, return_to: "/account".into() };
             catalog.offer_sign_in(&secret, &link, None).await?;
             println!("{}, {}, short name {}", person.email, person.role, person.handle);
-            println!("Signs in once, within half an hour: {}", link_text(&url, &secret));
+            println!("Signs in once, within half an hour: {}", sign_in_url(&url, &secret));
         }
         UserCommand::Block { name, undo, site } => {
             let catalog = catalog(&site.data).await?;
@@ -33,9 +34,4 @@ pub async fn user(args: UserArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The address at which a secret signs in.
-pub fn link_text(url: &str, secret: &Secret) -> String {
-    format!("{}/sign-in/link?token={}", url.trim_end_matches('/'), secret.reveal())
 }

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use maud::html;
 
-use super::RequestId;
+use super::{RequestId, viewer};
 use crate::Error;
 use crate::error::Failure;
 use crate::view::{Nav, Page};
@@ -36,7 +36,8 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     if let Some(cause) = error.source() {
         tracing::error!(request_id = id, cause = chain(cause), "a request failed");
     }
-    let mut page = if as_json { json(&error) } else { html(&error, &id) };
+    let mut page =
+        viewer::within(&response, || if as_json { json(&error) } else { html(&error, &id) });
     *page.status_mut() = status;
     // Which methods are allowed is part of the answer to one that is not.
     if let Some(allow) = response.headers().get(ALLOW) {

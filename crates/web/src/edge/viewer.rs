@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use pressrun_catalog::{Paper, Person, Role, Scope, Secret};
@@ -104,7 +104,20 @@ pub(super) async fn know(State(site): State<Shared>, mut request: Request, next:
     if let Some(viewer) = &viewer {
         request.extensions_mut().insert(Arc::clone(viewer));
     }
-    VIEWER.scope(viewer, next.run(request)).await
+    let mut response = VIEWER.scope(viewer.clone(), next.run(request)).await;
+    if let Some(viewer) = viewer {
+        let headers = response.headers_mut();
+        // The page is this person's: nobody in between may keep it for others.
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+        // For the layer that makes pages of errors.
+        response.extensions_mut().insert(viewer);
+    }
+    response
+}
+
+/// Makes a part of an answer outside of the layer, for who asked.
+pub(super) fn within<T>(response: &Response, make: impl FnOnce() -> T) -> T {
+    VIEWER.sync_scope(response.extensions().get::<Arc<Viewer>>().cloned(), make)
 }
 
 async fn viewer(site: &Site, headers: &HeaderMap) -> Result<Option<Viewer>> {
@@ -144,8 +157,6 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     #[test]

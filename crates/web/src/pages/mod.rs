@@ -21,6 +21,8 @@ use axum::Router;
 
 use crate::site::Shared;
 
+pub use self::people::sign_in_url;
+
 /// All routes.
 pub(crate) fn router() -> Router<Shared> {
     Router::new()

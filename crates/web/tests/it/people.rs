@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use pressrun_catalog::{Email, Link, Role, Scope, Secret};
+use pressrun_web::Settings;
 
 use crate::site::{Answer, HOST, TestSite};
 
@@ -258,6 +259,14 @@ async fn tokens_do_what_they_may_and_no_more() {
 async fn the_account_is_the_persons_own() {
     let site = TestSite::new().await;
     let mut ada = Browser::of(&site, "ada@example.org", Role::Reader).await;
+    // Pages that name her are hers alone, the page of an error too.
+    for (path, status) in [("/papers/all", StatusCode::OK), ("/nothing", StatusCode::NOT_FOUND)] {
+        let answer = ada.get(path).await;
+        assert_eq!(answer.status, status);
+        assert!(answer.body.contains("href=\"/account\""), "{path}: {}", answer.body);
+    }
+    assert_eq!(ada.get("/papers/all").await.header("cache-control"), "private, no-cache");
+    assert_eq!(site.get("/papers/all").await.header("cache-control"), "no-cache");
     let mut max = Browser::of(&site, "max@example.org", Role::Reader).await;
     let hostile = "name=%3Cscript%3Ealert(1)%3C%2Fscript%3E&handle=ada\
          &about=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E%0D%0Ajavascript%3Aalert(1)";
@@ -311,4 +320,36 @@ async fn whoever_acts_too_often_waits() {
         }
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn runs_may_be_for_people_with_an_account() {
+    let settings = Settings { open_runs: false, ..crate::site::settings() };
+    let site = TestSite::with_settings(settings).await;
+    let id = site.catalog.paper(crate::demo::SLUG).await.unwrap().unwrap().id;
+    let path = format!("/papers/{id}/runs");
+    let refused = site.post(&path, "profile=quick").await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(refused.body.contains("href=\"/sign-in\""), "{}", refused.body);
+    let run = site.queued().await.id;
+    for action in ["cancel", "restart"] {
+        let answer = site.post(&format!("/runs/{run}/{action}"), "").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{action}");
+    }
+    let mut ada = Browser::of(&site, "ada@example.org", Role::Reader).await;
+    let started = ada.post(&path, "profile=quick").await;
+    assert_eq!(started.status, StatusCode::SEE_OTHER, "{}", started.body);
+    // A token needs the scope, also where everybody may.
+    let open = TestSite::new().await;
+    let person = open.catalog.add_person(&"max@example.org".parse().unwrap(), Role::Reader).await;
+    let person = person.unwrap().id;
+    for (scope, status) in
+        [(Scope::Read, StatusCode::FORBIDDEN), (Scope::Run, StatusCode::SEE_OTHER)]
+    {
+        let token = open.catalog.add_token(person, "t", &[scope], None).await.unwrap();
+        let bearer = format!("Bearer {}", token.reveal());
+        let answer =
+            open.post_with(&path, "profile=quick", &[("authorization", bearer.as_str())]).await;
+        assert_eq!(answer.status, status, "{scope}: {}", answer.body);
+    }
 }

@@ -4,10 +4,9 @@ mod meta;
 mod view;
 
 use axum::Router;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT, VARY};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use maud::Markup;
@@ -19,7 +18,8 @@ pub(super) use self::view::setup;
 use super::{formats, runs};
 use crate::edge::viewer;
 use crate::format::Format;
-use crate::site::{BODY_LIMIT, Shared, Site};
+use crate::pages::form::Fields;
+use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
 
@@ -101,13 +101,12 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup>
     Ok(page.render())
 }
 
-type Fields = Vec<(String, String)>;
-
 async fn start(
     State(site): State<Shared>,
     Path(id): Path<String>,
-    form: Result<Form<Fields>, FormRejection>,
+    form: Result<Fields>,
 ) -> Result<Redirect> {
+    runs::may_run(&site)?;
     let profile = profile(form)?;
     let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
     let slug = paper.slug.filter(|slug| site.runs_here(Some(slug)));
@@ -117,20 +116,19 @@ async fn start(
 }
 
 /// Which profile the form asks for.
-fn profile(form: Result<Form<Fields>, FormRejection>) -> Result<Profile> {
+fn profile(form: Result<Fields>) -> Result<Profile> {
     const EXPECTED: &str = "a form with `profile` set to `quick` or `full`";
     let invalid = |value: &str| Error::Invalid {
         what: "profile",
         value: value.to_owned(),
         expected: EXPECTED,
     };
-    let Form(fields) = form.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: BODY_LIMIT },
+    let fields = form.map_err(|error| match error {
+        Error::TooLarge { limit } => Error::TooLarge { limit },
         _ => invalid(""),
     })?;
-    let value = fields.into_iter().find(|(name, _)| name == "profile");
-    let value = value.map(|(_, value)| value).unwrap_or_default();
-    value.parse().map_err(|_| invalid(&value))
+    let value = fields.get("profile");
+    value.parse().map_err(|_| invalid(value))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod vote;
 
 use axum::Router;
 
+pub use self::sign_in::sign_in_url;
+
 use crate::site::Shared;
 
 pub(super) fn router() -> Router<Shared> {

@@ -85,15 +85,20 @@ async fn send(
 }
 
 fn text(site: &Site, secret: &Secret) -> String {
-    let base = &site.settings.mail_url;
+    let base = site.settings.fixed_url();
     format!(
         "Somebody asked to sign in to Pressrun ({base}) with this address.\n\n\
          If it was you, open this link and press the button on its page. It works once, for {} \
-         minutes:\n\n{base}/sign-in/link?token={}\n\n\
+         minutes:\n\n{}\n\n\
          If it was not you, nothing has happened. Nothing will, as long as nobody uses the link.\n",
         LINK_LIFE.as_secs() / 60,
-        secret.reveal()
+        sign_in_url(base, secret)
     )
+}
+
+/// The address at which a secret signs in, of a site at `base`.
+pub fn sign_in_url(base: &str, secret: &Secret) -> String {
+    format!("{}/sign-in/link?token={}", base.trim_end_matches('/'), secret.reveal())
 }
 
 async fn sent() -> Markup {
@@ -171,6 +176,6 @@ pub(super) fn signed_out(site: &Site) -> Response {
 
 /// A cookie that scripts cannot read and other sites' forms do not send.
 fn cookie(site: &Site, value: &str, seconds: u64) -> String {
-    let secure = if site.settings.mail_url.starts_with("https://") { "; Secure" } else { "" };
+    let secure = if site.settings.fixed_url().starts_with("https://") { "; Secure" } else { "" };
     format!("{SESSION}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
 }

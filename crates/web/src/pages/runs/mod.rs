@@ -9,12 +9,13 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use maud::Markup;
-use pressrun_catalog::{RunRow, RunState};
+use pressrun_catalog::{RunRow, RunState, Scope};
 use pressrun_lab::Profile;
 use serde::Serialize;
 
 use self::progress::Progress;
 use self::view::RunPage;
+use crate::edge::viewer;
 use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
@@ -102,7 +103,21 @@ async fn run(State(site): State<Shared>, Path(id): Path<String>) -> Result<Marku
     Ok(page.render())
 }
 
+/// Fails unless who asks may start and cancel runs here.
+///
+/// # Errors
+/// [`Error::SignIn`] without an account where the site asks for one; [`Error::Forbidden`] for a token
+/// without the scope and for somebody who is blocked.
+pub(super) fn may_run(site: &Site) -> Result<()> {
+    match viewer::current() {
+        Some(viewer) => viewer.may(site, Scope::Run),
+        None if site.settings.open_runs => Ok(()),
+        None => Err(Error::SignIn { what: "starting and cancelling runs" }),
+    }
+}
+
 async fn cancel(State(site): State<Shared>, Path(id): Path<String>) -> Result<Redirect> {
+    may_run(&site)?;
     let row = site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
     // A run that has ended in between is what was wanted: its page says how it ended.
     site.catalog.request_cancel(&row.id).await?;
@@ -110,6 +125,7 @@ async fn cancel(State(site): State<Shared>, Path(id): Path<String>) -> Result<Re
 }
 
 async fn restart(State(site): State<Shared>, Path(id): Path<String>) -> Result<Redirect> {
+    may_run(&site)?;
     let row = site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
     if !is_restartable(row.state) {
         return Err(Error::NotRestartable { state: row.state.as_str() });
