@@ -17,6 +17,7 @@ mod runs;
 mod sql;
 mod tidy;
 mod upsert;
+mod walk;
 
 pub use catalog::Catalog;
 pub use error::{Constraint, Error, Result};
@@ -26,3 +27,4 @@ pub use period::Period;
 pub use records::RecordHead;
 pub use runs::{RunEnd, RunRow, RunSignal, RunState};
 pub use upsert::Upserted;
+pub use walk::Place;
