@@ -7,6 +7,7 @@ mod edge;
 mod error;
 mod number;
 mod pages;
+mod params;
 mod related;
 mod rendered;
 mod serve;

@@ -2,10 +2,12 @@
 
 mod comparisons;
 mod files;
+mod hub;
 mod lists;
 mod methodology;
 mod operations;
 mod paper;
+pub(crate) mod programs;
 mod records;
 mod runs;
 mod search;
@@ -30,4 +32,5 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(subscribe::router())
         .merge(operations::router())
         .merge(files::router())
+        .merge(programs::router())
 }

@@ -12,7 +12,7 @@ use pressrun_lab::Profile;
 
 use self::view::PaperPage;
 pub(super) use self::view::setup;
-use super::runs;
+use super::{hub, runs};
 use crate::site::{BODY_LIMIT, Shared};
 use crate::view::link;
 use crate::{Error, Result};
@@ -25,7 +25,14 @@ pub(super) fn router() -> Router<Shared> {
 }
 
 async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Response> {
-    let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
+    let found = site.catalog.paper(&id).await?;
+    // An id may end in `.md`; any other such address is that of the paper as Markdown.
+    if found.is_none()
+        && let Some(id) = id.strip_suffix(".md")
+    {
+        return hub::read(&site, id).await;
+    }
+    let paper = found.ok_or_else(|| Error::no_paper(&id))?;
     if paper.id != id {
         // A slug is a second name; the page has one address.
         return Ok(Redirect::permanent(&link::paper(&paper.id)).into_response());

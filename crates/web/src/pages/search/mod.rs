@@ -17,9 +17,11 @@ use axum::routing::get;
 use pressrun_catalog::Paper;
 use pressrun_search::query::Query;
 use pressrun_search::{Request, Results};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use self::params::Params;
 use self::view::{Answer, SearchPage};
+use crate::params::{Pairs, Params};
 use crate::site::{Shared, Site};
 use crate::{Error, Result};
 
@@ -27,13 +29,15 @@ use crate::{Error, Result};
 const PER_PAGE: usize = 20;
 
 pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/search", get(page))
-        .route("/api/papers/search", get(api::papers))
-        .route("/api/suggest", get(api::suggest))
+    Router::new().route("/search", get(page))
 }
 
-async fn page(State(site): State<Shared>, Given(pairs): Given<params::Pairs>) -> Result<Response> {
+/// What programs and the search box ask.
+pub(super) fn programs() -> OpenApiRouter<Shared> {
+    OpenApiRouter::default().routes(routes!(api::papers)).routes(routes!(api::suggest))
+}
+
+async fn page(State(site): State<Shared>, Given(pairs): Given<Pairs>) -> Result<Response> {
     let params = Params(pairs);
     let (source, page) = (params.query(), params.page()?);
     let status = site.search.status();
