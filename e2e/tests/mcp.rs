@@ -3,11 +3,12 @@
 #[path = "../../crates/pressrun/tests/it/server.rs"]
 mod server;
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use server::program;
+use server::{program, wait_for};
 
 /// Calls each tool and prints what came back.
 const SCRIPT: &str = r#"
@@ -56,7 +57,7 @@ fn a_client_calls_every_tool() {
     let data = tempfile::tempdir().expect("a folder");
     // The first start puts the papers of this build into the catalogue, the second command indexes.
     let mut first = Command::new(program());
-    let first = first.args(["mcp", "--data"]).arg(data.path()).stdin(std::process::Stdio::null());
+    let first = first.args(["mcp", "--data"]).arg(data.path()).stdin(Stdio::null());
     assert!(first.status().expect("it starts").success(), "it ends with its input");
     let mut index = Command::new(program());
     assert!(index.args(["index", "--data"]).arg(data.path()).status().expect("ran").success());
@@ -100,4 +101,60 @@ fn a_client_calls_every_tool() {
     assert!(!seen["record"]["value"]["curves"].as_array().unwrap().is_empty());
     assert_eq!(seen["newest"]["value"]["profile"], "full", "a full record speaks for the paper");
     assert!(seen["refused"].as_str().unwrap().contains("from 1 to 100"), "{seen}");
+}
+
+#[test]
+fn what_a_client_does_wrong_ends_nothing_and_a_run_can_be_taken_back() {
+    let data = tempfile::tempdir().expect("a folder");
+    let mut server = Command::new(program());
+    let server = server.args(["mcp", "--data"]).arg(data.path());
+    let mut server =
+        server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut input = server.stdin.take().expect("piped");
+    let mut lines = BufReader::new(server.stdout.take().expect("piped")).lines();
+    let mut say = |line: &str| writeln!(input, "{line}").expect("it listens");
+    let mut answer = || -> Value {
+        let line = lines.next().expect("a line").expect("text");
+        serde_json::from_str(&line).expect("JSON")
+    };
+    for (line, id, code) in [
+        ("{", json!(null), -32700),
+        ("[]", json!(null), -32600),
+        (r#"{"jsonrpc": "2.0", "id": 1}"#, json!(1), -32600),
+        (r#"{"jsonrpc": "2.0", "id": "a", "method": "none"}"#, json!("a"), -32601),
+        (r#"{"jsonrpc": "2.0", "id": 2, "method": "tools/call"}"#, json!(2), -32602),
+        (
+            r#"{"jsonrpc": "2.0", "id": 3, "method": "tools/call",
+            "params": {"name": "read", "arguments": {"paper": "x", "more": 1}}}"#,
+            json!(3),
+            -32602,
+        ),
+    ] {
+        say(&line.replace('\n', " "));
+        let answer = answer();
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&id, &json!(code)), "{line}");
+    }
+    // Notifications and answers get none.
+    say(r#"{"jsonrpc": "2.0", "method": "notifications/initialized"}"#);
+    say(r#"{"jsonrpc": "2.0", "id": 9, "result": {}}"#);
+    let run = json!({
+        "jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {
+            "name": "run", "arguments": { "paper": "optfs", "profile": "full" },
+            "_meta": { "progressToken": "p" },
+        },
+    });
+    say(&run.to_string());
+    let progress = answer();
+    assert_eq!(progress["method"], "notifications/progress", "{progress}");
+    assert_eq!(progress["params"]["progressToken"], "p");
+    // Beside a run others are answered; taken back, it ends without an answer.
+    say(r#"{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 4}}"#);
+    say(r#"{"jsonrpc": "2.0", "id": 5, "method": "ping"}"#);
+    let pong = std::iter::repeat_with(&mut answer).find(|answer| answer.get("id").is_some());
+    assert_eq!(pong.expect("an answer"), json!({ "jsonrpc": "2.0", "id": 5, "result": {} }));
+    drop(input);
+    let status = wait_for("its end", || server.try_wait().expect("a child"));
+    assert!(status.success());
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert!(!rest.iter().any(|line| line.contains("\"id\":4")), "{rest:?}");
 }

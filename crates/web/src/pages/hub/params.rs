@@ -10,10 +10,12 @@ const LIMIT: u32 = 50;
 /// Most papers of an answer.
 const MOST: u32 = 100;
 
+type IsOfKind = fn(&Period) -> bool;
+
 impl Params {
     /// The day, week or month that is asked for; everything if none is.
     pub(super) fn period(&self) -> Result<Period> {
-        let kinds: [(&'static str, &'static str, fn(&Period) -> bool); 3] = [
+        let kinds: [(_, _, IsOfKind); 3] = [
             ("date", "a day such as `2025-09-09`", |p| matches!(p, Period::Day(_))),
             ("week", "a week such as `2025-W37`", |p| matches!(p, Period::Week { .. })),
             ("month", "a month such as `2025-09`", |p| matches!(p, Period::Month { .. })),
