@@ -31,10 +31,12 @@ fn after_sql(from: bool) -> String {
     format!("SELECT {PAPER_COLUMNS} FROM papers {only}ORDER BY dated DESC, id LIMIT $1")
 }
 
+/// The papers before the page are walked over in the index alone, not read.
 fn daily_sql() -> String {
     format!(
-        "SELECT {PAPER_COLUMNS} FROM papers WHERE listed IS NOT NULL \
-         ORDER BY listed DESC, id LIMIT $1 OFFSET $2"
+        "SELECT {PAPER_COLUMNS} FROM papers WHERE id IN (SELECT id FROM papers \
+         WHERE listed IS NOT NULL ORDER BY listed DESC, id LIMIT $1 OFFSET $2) \
+         ORDER BY listed DESC, id"
     )
 }
 
@@ -96,12 +98,13 @@ mod tests {
         for (sql, index) in [
             (after_sql(false), "SCAN papers USING INDEX papers_dated_idx"),
             (after_sql(true), "SEARCH papers USING INDEX papers_dated_idx (dated<?)"),
-            (daily_sql(), "SEARCH papers USING INDEX papers_listed_idx (listed>?)"),
+            (daily_sql(), "SEARCH papers USING COVERING INDEX papers_listed_idx (listed>?)"),
         ] {
             let sql = format!("EXPLAIN QUERY PLAN {sql}");
             let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(catalog.readers()).await;
-            let step: String = rows.unwrap()[0].try_get(3).unwrap();
-            assert_eq!(step, index);
+            let steps: Vec<String> =
+                rows.unwrap().iter().map(|row| row.try_get(3).unwrap()).collect();
+            assert!(steps.iter().any(|step| step == index), "{steps:?}");
         }
     }
 
