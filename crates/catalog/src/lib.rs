@@ -19,6 +19,7 @@ mod runs;
 mod sql;
 mod tidy;
 mod upsert;
+mod walk;
 
 pub use catalog::Catalog;
 pub use error::{Constraint, Error, Result};
@@ -33,3 +34,4 @@ pub use period::Period;
 pub use records::{RecordHead, VerdictChange};
 pub use runs::{RunEnd, RunRow, RunSignal, RunState};
 pub use upsert::Upserted;
+pub use walk::Place;

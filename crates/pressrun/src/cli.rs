@@ -62,6 +62,10 @@ pub enum Command {
     Data(DataArgs),
     /// Train, describe or score the embedder that finds papers by meaning.
     Embed(EmbedArgs),
+    /// Serve the papers to models: the Model Context Protocol on standard input and output.
+    ///
+    /// Tools: search, list, read, run, record. A site may be running on the same folder.
+    Mcp(McpArgs),
     /// Check this machine and this installation.
     Doctor(DoctorArgs),
     /// Run a study as the child of a supervisor; ends when standard input closes.
@@ -167,7 +171,7 @@ pub enum UserCommand {
         #[arg(long, default_value = "reader")]
         role: String,
         /// What the link begins with: where the site is.
-        #[arg(long, env = "PRESSRUN_MAIL_URL", default_value = "http://127.0.0.1:8080")]
+        #[arg(long, env = "PRESSRUN_PUBLIC_URL", default_value = "http://127.0.0.1:8080")]
         url: String,
         /// Database.
         #[command(flatten)]
@@ -359,6 +363,20 @@ pub struct SearchArgs {
     /// Embedder.
     #[command(flatten)]
     pub embedder: EmbedderArgs,
+}
+
+/// Arguments of `mcp`.
+#[derive(Debug, Args)]
+pub struct McpArgs {
+    /// Database.
+    #[command(flatten)]
+    pub site: SiteData,
+    /// Embedder.
+    #[command(flatten)]
+    pub embedder: EmbedderArgs,
+    /// Data sets.
+    #[command(flatten)]
+    pub data_sets: DataSets,
 }
 
 /// Arguments of `index`.

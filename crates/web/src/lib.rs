@@ -10,6 +10,7 @@ mod format;
 mod fresh;
 mod number;
 mod pages;
+mod params;
 mod picture;
 mod related;
 mod rendered;

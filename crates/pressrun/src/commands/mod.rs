@@ -14,6 +14,7 @@ mod doctor;
 mod embed;
 mod import;
 mod index;
+mod mcp;
 mod progress;
 mod run;
 mod score;
@@ -38,6 +39,7 @@ pub fn dispatch(command: Command) -> Result<ExitCode> {
         Command::User(args) => block_on(user::user(args)),
         Command::Data(args) => data::data(&args),
         Command::Embed(args) => embed::embed(args),
+        Command::Mcp(args) => block_on(mcp::mcp(args)),
         Command::Doctor(args) => block_on(doctor::doctor(args)),
     }
 }

@@ -119,7 +119,7 @@ fn schedule(
 }
 
 /// Puts the papers and records of this build into the catalogue; what is there already stays.
-async fn shelve(catalog: &Catalog, library: &Library) -> Result<()> {
+pub async fn shelve(catalog: &Catalog, library: &Library) -> Result<()> {
     let papers: Vec<NewPaper> =
         library.entries().iter().map(|e| NewPaper::from_manifest(&e.manifest)).collect();
     catalog.upsert(&papers).await.context("storing the papers of this build")?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use maud::html;
@@ -14,7 +14,11 @@ use maud::html;
 use super::{RequestId, viewer};
 use crate::Error;
 use crate::error::Failure;
+use crate::pages::programs::Problem;
 use crate::view::{Nav, Page};
+
+const ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
+const ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
 
 /// A quick run's time: the soonest at which another try can help.
 const RETRY_SECONDS: &str = "20";
@@ -53,7 +57,8 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
 fn wants_json(path: &str, headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let named = accept.contains("application/json") && !accept.contains("text/html");
-    named || path.starts_with("/api/") || path.ends_with(".json")
+    let ending = [".json", ".md"].iter().any(|ending| path.ends_with(ending));
+    named || path.starts_with("/api/") || ending
 }
 
 fn is_complete(headers: &HeaderMap) -> bool {
@@ -73,14 +78,20 @@ fn chain(cause: &dyn std::error::Error) -> String {
 }
 
 fn json(error: &Error) -> Response {
-    let mut facts = serde_json::json!({
-        "status": error.status().as_u16(), "message": error.to_string()
-    });
-    // Where in a query the trouble is, so that a program can point at it.
-    if let Error::Query(problem) = error {
-        facts["position"] = problem.position.into();
+    let mut response = Json(Problem::new(error)).into_response();
+    let headers = response.headers_mut();
+    // The client of Hugging Face shows this text; what is not ASCII it finds in the body.
+    let text = error.to_string();
+    if text.is_ascii()
+        && let Ok(text) = HeaderValue::from_str(&text)
+    {
+        headers.insert(ERROR_MESSAGE, text);
     }
-    Json(serde_json::json!({ "error": facts })).into_response()
+    // By this it tells that there is no such paper from an address that is wrong.
+    if matches!(error, Error::NotFound { what: "paper", .. }) {
+        headers.insert(ERROR_CODE, HeaderValue::from_static("EntryNotFound"));
+    }
+    response
 }
 
 fn html(error: &Error, id: &str) -> Response {

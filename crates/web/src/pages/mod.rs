@@ -6,11 +6,13 @@ mod discovery;
 mod files;
 pub(crate) mod form;
 mod formats;
+mod hub;
 mod lists;
 mod methodology;
 mod operations;
 mod paper;
 mod people;
+pub(crate) mod programs;
 mod records;
 mod runs;
 mod search;
@@ -41,4 +43,5 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(subscribe::router())
         .merge(operations::router())
         .merge(files::router())
+        .merge(programs::router())
 }

@@ -143,6 +143,7 @@ fn footer() -> Markup {
                 }
                 nav aria-label="For programs" {
                     ul {
+                        li { a href="/api" { "Interfaces" } }
                         li { a href="/api/studies" { "Studies as JSON" } }
                         li { a href="/record.schema.json" { "Schema of a record" } }
                         li { a href="/methodology" { "How verdicts come about" } }

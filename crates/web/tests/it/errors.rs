@@ -16,7 +16,7 @@ async fn by_what_was_asked_for() {
     let json = site.get_as("/nowhere", "application/json").await;
     assert_eq!(json.status, StatusCode::NOT_FOUND);
     assert_eq!(json.header("content-type"), "application/json");
-    assert_eq!(json.json()["error"]["message"], "There is no such page here.");
+    assert_eq!(json.json()["error"], "There is no such page here.");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn what_has_no_record_says_so_in_json() {
     for path in ["/papers/9909.00001/record.json", "/runs/none/record.json"] {
         let answer = site.get_as(path, "*/*").await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
-        assert_eq!(answer.json()["error"]["status"], 404);
+        assert_eq!(answer.json()["status"], 404);
     }
 }
 

@@ -172,5 +172,5 @@ async fn a_run_as_json() {
     let url = json["record_url"].as_str().unwrap();
     assert_eq!(site.get(url).await.status, StatusCode::OK);
     let missing = site.get_as("/api/runs/none", "*/*").await;
-    assert_eq!(missing.json()["error"]["message"], "There is no run `none` here.");
+    assert_eq!(missing.json()["error"], "There is no run `none` here.");
 }

@@ -12,7 +12,6 @@ use axum::routing::get;
 use pressrun_catalog::{ListQuery, Paper, Period, Sort};
 
 use self::params::{Pairs, Params};
-use self::view::{Kind, List};
 use self::view::{Kind, List, address};
 use super::formats::{self, Selection};
 use crate::edge::viewer;

@@ -1,17 +1,17 @@
 //! Runs: their list, a run's page, starting, cancelling, starting again.
 
+mod api;
 mod events;
 mod progress;
 mod view;
 
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use maud::Markup;
 use pressrun_catalog::{RunRow, RunState, Scope};
 use pressrun_lab::Profile;
-use serde::Serialize;
 
 use self::progress::Progress;
 use self::view::RunPage;
@@ -20,6 +20,7 @@ use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
 
+pub(super) use api::programs;
 pub(super) use view::table;
 
 /// Runs on the page of runs.
@@ -35,7 +36,6 @@ pub(super) fn router() -> Router<Shared> {
         .route("/runs/{run}/events", get(events::stream))
         .route("/runs/{run}/cancel", post(cancel))
         .route("/runs/{run}/restart", post(restart))
-        .route("/api/runs/{run}", get(api))
 }
 
 /// Queues a run, unless as many as the site takes are queued or running.
@@ -117,73 +117,37 @@ pub(super) fn may_run(site: &Site) -> Result<()> {
 }
 
 async fn cancel(State(site): State<Shared>, Path(id): Path<String>) -> Result<Redirect> {
-    may_run(&site)?;
-    let row = site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
-    // A run that has ended in between is what was wanted: its page says how it ended.
-    site.catalog.request_cancel(&row.id).await?;
+    let row = cancelled(&site, &id).await?;
     Ok(Redirect::to(&link::run(&row.id)))
 }
 
+/// Asks a run to stop. One that has ended in between is what was wanted.
+async fn cancelled(site: &Site, id: &str) -> Result<RunRow> {
+    may_run(site)?;
+    let row = site.catalog.run(id).await?.ok_or_else(|| Error::no_run(id))?;
+    site.catalog.request_cancel(&row.id).await?;
+    Ok(row)
+}
+
 async fn restart(State(site): State<Shared>, Path(id): Path<String>) -> Result<Redirect> {
-    may_run(&site)?;
-    let row = site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
+    let new = restarted(&site, &id).await?;
+    Ok(Redirect::to(&link::run(&new.id)))
+}
+
+/// Queues a run once more that ended without a record.
+async fn restarted(site: &Site, id: &str) -> Result<RunRow> {
+    may_run(site)?;
+    let row = site.catalog.run(id).await?.ok_or_else(|| Error::no_run(id))?;
     if !is_restartable(row.state) {
         return Err(Error::NotRestartable { state: row.state.as_str() });
     }
     if !site.runs_here(Some(&row.slug)) {
         return Err(Error::NoStudy { slug: row.slug });
     }
-    let new = enqueue(&site, &row.slug, row.profile, row.seeds, Some(&row.id)).await?;
-    Ok(Redirect::to(&link::run(&new.id)))
+    enqueue(site, &row.slug, row.profile, row.seeds, Some(&row.id)).await
 }
 
 /// Whether it ended without a record.
 fn is_restartable(state: RunState) -> bool {
     matches!(state, RunState::Failed | RunState::Cancelled | RunState::Interrupted)
-}
-
-#[derive(Serialize)]
-struct Run {
-    run: String,
-    slug: String,
-    profile: Profile,
-    seeds: Option<u64>,
-    state: &'static str,
-    over: bool,
-    done: i64,
-    total: i64,
-    created_at: String,
-    started_at: Option<String>,
-    finished_at: Option<String>,
-    error: Option<String>,
-    restart_of: Option<String>,
-    cancel_requested: bool,
-    url: String,
-    events_url: String,
-    /// Where the record is; `null` unless the run went through.
-    record_url: Option<String>,
-}
-
-async fn api(State(site): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>> {
-    let row = site.catalog.run(&id).await?.ok_or_else(|| Error::no_run(&id))?;
-    let url = link::run(&row.id);
-    Ok(Json(Run {
-        slug: row.slug,
-        profile: row.profile,
-        seeds: row.seeds,
-        state: row.state.as_str(),
-        over: row.state.is_over(),
-        done: row.done,
-        total: row.total,
-        created_at: row.created_at.to_string(),
-        started_at: row.started_at.map(|at| at.to_string()),
-        finished_at: row.finished_at.map(|at| at.to_string()),
-        error: row.error,
-        restart_of: row.restart_of,
-        cancel_requested: row.cancel_requested,
-        events_url: format!("{url}/events"),
-        record_url: (row.state == RunState::Finished).then(|| format!("{url}/record.json")),
-        url,
-        run: row.id,
-    }))
 }

@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::{Query as Given, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use jiff::civil::Date;
-use pressrun_catalog::Paper;
 use pressrun_search::query::{Field, Kind, MAX_BYTES, Query};
 use pressrun_search::{Hit, Request, Suggestion};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::params::{Pairs, Params};
+use crate::pages::hub::Item;
+use crate::pages::programs::Problem;
+use crate::params::{Pairs, Params};
 use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
@@ -22,67 +23,25 @@ const OPENSEARCH: &str = "application/x-suggestions+json";
 /// Titles and authors suggested, of each.
 const SUGGESTIONS: usize = 6;
 
-/// A paper that was found. Its names are those of the interface that programs know.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Item {
-    paper: Facts,
-    title: String,
-    summary: String,
-    published_at: Option<String>,
-    num_comments: i64,
-    /// What it was ranked by, from 0 to 1.
-    score: f32,
-    /// Whether none of the query's words stands in it.
-    by_meaning_alone: bool,
-    /// Its page here.
-    url: String,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Facts {
-    id: String,
-    title: String,
-    summary: String,
-    authors: Vec<Author>,
-    /// Midnight of the day; `null` where only a month or a year is known.
-    published_at: Option<String>,
-    /// The date as precise as it is known.
-    published: Option<String>,
-    upvotes: i64,
-}
-
-#[derive(Debug, Serialize)]
-struct Author {
-    name: String,
-}
-
-impl Item {
-    fn new(hit: &Hit, paper: Paper) -> Self {
-        let day = paper.published.as_deref().and_then(|text| text.parse::<Date>().ok());
-        let published_at = day.map(|day| format!("{day}T00:00:00.000Z"));
-        Self {
-            title: paper.title.clone(),
-            summary: paper.summary.clone(),
-            published_at: published_at.clone(),
-            num_comments: paper.comments,
-            score: hit.score,
-            by_meaning_alone: hit.by_meaning_alone(),
-            url: link::paper(&paper.id),
-            paper: Facts {
-                id: paper.id,
-                title: paper.title,
-                summary: paper.summary,
-                authors: paper.authors.into_iter().map(|name| Author { name }).collect(),
-                published_at,
-                published: paper.published,
-                upvotes: paper.votes,
-            },
-        }
-    }
-}
-
+/// Search
+///
+/// Papers that fit the query, the best first. Each says what it was ranked by.
+#[utoipa::path(
+    get,
+    path = "/api/papers/search",
+    tag = "Papers",
+    params(
+        ("q" = String, Query, min_length = 1,
+            description = "Words and conditions, in the language of the search box: \
+                `experts year:2021.. -dropout`"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 120, description = "Papers; 20"),
+    ),
+    responses(
+        (status = 200, description = "Papers", body = Vec<Item>),
+        (status = 400, description = "The query cannot be read", body = Problem),
+        (status = 503, description = "The index is being put right", body = Problem),
+    )
+)]
 pub(super) async fn papers(
     State(site): State<Shared>,
     Given(pairs): Given<Pairs>,
@@ -96,17 +55,18 @@ pub(super) async fn papers(
     let request = Request { limit, runs: Arc::clone(&site.runs), ..Request::new(query) };
     let results = site.search.search(request).await.map_err(Error::Search)?;
     let mut papers = super::papers(&site, &results).await?;
-    let items = results.hits.iter().filter_map(|hit| Some(Item::new(hit, papers.remove(&hit.id)?)));
-    Ok(Json(items.collect()))
+    let item = |hit: &Hit| Some(Item::found(&site, hit, papers.remove(&hit.id)?));
+    Ok(Json(results.hits.iter().filter_map(item).collect()))
 }
 
 /// What the search box suggests.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct Suggestions {
     suggestions: Vec<Suggested>,
 }
 
-#[derive(Debug, Serialize)]
+/// A title or an author, with where it leads.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Suggested {
     Title { text: String, href: String },
@@ -143,6 +103,26 @@ impl From<Suggestion> for Suggested {
     }
 }
 
+/// What the search box suggests
+///
+/// Titles and authors that begin with what has been typed.
+#[utoipa::path(
+    get,
+    path = "/api/suggest",
+    tag = "Papers",
+    params(
+        ("q" = Option<String>, Query, description = "What has been typed"),
+        ("form" = Option<String>, Query, pattern = "^opensearch$",
+            description = "`opensearch` for the form that browsers read"),
+    ),
+    responses(
+        (status = 200, description = "Suggestions; none for a query with conditions",
+            body = Suggestions),
+        (status = 400, description = "The text is too long, or there is no such form",
+            body = Problem),
+        (status = 503, description = "The index is being put right", body = Problem),
+    )
+)]
 pub(super) async fn suggest(
     State(site): State<Shared>,
     Given(pairs): Given<Pairs>,

@@ -17,12 +17,14 @@ use axum::routing::get;
 use pressrun_catalog::Paper;
 use pressrun_search::query::Query;
 use pressrun_search::{Request, Results};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use self::params::Params;
 use self::view::{Answer, SearchPage};
 use super::formats::{self, Selection};
 use crate::edge::viewer;
 use crate::format::Format;
+use crate::params::{Pairs, Params};
 use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
@@ -34,13 +36,10 @@ const QUERY: &str = "some words or conditions, such as `q=experts year:2021..`";
 const PER_PAGE: usize = 20;
 
 pub(super) fn router() -> Router<Shared> {
-    let mut router = Router::new()
-        .route("/search", get(page))
-        .route("/api/papers/search", get(api::papers))
-        .route("/api/suggest", get(api::suggest));
+    let mut router = Router::new().route("/search", get(page));
     for format in Format::ALL {
         let answer = async move |State(site): State<Shared>,
-                                 Given(pairs): Given<params::Pairs>,
+                                 Given(pairs): Given<Pairs>,
                                  headers: HeaderMap| {
             exported(&site, &headers, Params(pairs), format).await
         };
@@ -49,7 +48,12 @@ pub(super) fn router() -> Router<Shared> {
     router
 }
 
-async fn page(State(site): State<Shared>, Given(pairs): Given<params::Pairs>) -> Result<Response> {
+/// What programs and the search box ask.
+pub(super) fn programs() -> OpenApiRouter<Shared> {
+    OpenApiRouter::default().routes(routes!(api::papers)).routes(routes!(api::suggest))
+}
+
+async fn page(State(site): State<Shared>, Given(pairs): Given<Pairs>) -> Result<Response> {
     let params = Params(pairs);
     let (source, page) = (params.query(), params.page()?);
     let status = site.search.status();

@@ -1,20 +1,12 @@
 //! `?q=...&page=...&limit=...`: read strictly, as those of lists are.
 
-use std::str::FromStr;
-
+use crate::params::Params;
 use crate::{Error, Result};
-
-/// The query as it stands in the address.
-pub(super) type Pairs = Vec<(String, String)>;
 
 /// Papers that a program gets if it does not say how many.
 const LIMIT: usize = 20;
 /// Most papers of one answer to a program.
-const MOST: usize = 100;
-
-/// What an address asks for; names that belong to somebody else are left alone.
-#[derive(Debug)]
-pub(super) struct Params(pub Pairs);
+const MOST: usize = 120;
 
 impl Params {
     /// What is looked for; empty if nothing is.
@@ -29,7 +21,7 @@ impl Params {
 
     /// How many papers at most.
     pub(super) fn limit(&self) -> Result<usize> {
-        self.number("limit", "a number from 1 to 100", LIMIT, |limit| (1..=MOST).contains(&limit))
+        self.number("limit", "a number from 1 to 120", LIMIT, |limit| (1..=MOST).contains(&limit))
     }
 
     /// Whether suggestions are asked for in the form of `OpenSearch`.
@@ -42,23 +34,6 @@ impl Params {
                 Err(Error::Invalid { what: "form", value: other.to_owned(), expected })
             }
         }
-    }
-
-    fn number<T: FromStr + Copy>(
-        &self,
-        what: &'static str,
-        expected: &'static str,
-        usual: T,
-        right: impl Fn(T) -> bool,
-    ) -> Result<T> {
-        let Some(value) = self.value(what) else { return Ok(usual) };
-        let number = value.parse().ok().filter(|number| right(*number));
-        number.ok_or_else(|| Error::Invalid { what, value: value.to_owned(), expected })
-    }
-
-    /// The last value of a name, as in lists.
-    fn value(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -81,9 +56,9 @@ mod tests {
             let error = params(&[("page", value)]).page().unwrap_err().to_string();
             assert_eq!(error, format!("`{value}` is no page; expected a number from 1."));
         }
-        for value in ["0", "101", "all"] {
+        for value in ["0", "121", "all"] {
             let error = params(&[("limit", value)]).limit().unwrap_err().to_string();
-            assert!(error.ends_with("expected a number from 1 to 100."), "{error}");
+            assert!(error.ends_with("expected a number from 1 to 120."), "{error}");
         }
     }
 }
