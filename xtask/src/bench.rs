@@ -32,10 +32,16 @@ impl Drop for Server {
 impl Server {
     /// Starts the program's site on a folder, and waits until it answers.
     pub fn start(data: &Path) -> Result<Self> {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(data: &Path, arguments: &[&str]) -> Result<Self> {
         let started = Instant::now();
         let child = Command::new(program())
             .args(["serve", "--addr", ADDRESS, "--data"])
             .arg(data)
+            .args(arguments)
             .stderr(Stdio::null())
             .spawn()
             .context("starting the site")?;

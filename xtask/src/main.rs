@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod check;
+mod http;
+mod load;
 mod new_study;
 mod readme;
 mod record;
@@ -60,6 +62,12 @@ enum Task {
 enum Bench {
     /// Start-up, memory and page times of the site.
     Site,
+    /// Pages and writes of a site with 87,000 papers, 10,000 people and a million votes.
+    Load {
+        /// Papers, such as the corpus of 60,241; JSON Lines, plain or compressed.
+        #[arg(long, value_name = "FILE")]
+        corpus: PathBuf,
+    },
     /// Training steps beside PyTorch's (installs it in a virtual environment within the target folder).
     Steps {
         /// Print JSON instead of a table.
@@ -84,6 +92,7 @@ fn main() -> ExitCode {
         Task::Record { slug, reason } => record::record(slug.as_deref(), reason.as_deref()),
         Task::Readme { check } => readme::readme(check),
         Task::Bench { what: Bench::Site } => bench::site(),
+        Task::Bench { what: Bench::Load { corpus } } => load::load(&corpus),
         Task::Bench { what: Bench::Steps { json } } => steps::steps(json),
         Task::Bench { what: Bench::Search { corpus, speed } } => search::search(&corpus, speed),
     };

@@ -4,8 +4,6 @@
 //! the real program over HTTP. Both need a corpus, which is not part of the repository. Results are
 //! JSON, one object a line.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -13,8 +11,9 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::bench::{ADDRESS, Server, data, program};
-use crate::shell::run;
+use crate::bench::{Server, data, program};
+use crate::http::Client;
+use crate::shell::{output, run};
 
 /// Searches of one client, after as many to warm up.
 const SEARCHES: usize = 3000;
@@ -88,7 +87,7 @@ fn measure(corpus: &Path, data: &Path) -> Result<()> {
         let mut times = Vec::with_capacity(SEARCHES);
         for i in 0..2 * SEARCHES {
             let begun = Instant::now();
-            client.search(&queries[i % queries.len()], 20)?;
+            search_for(&mut client, &queries[i % queries.len()], 20)?;
             if i >= SEARCHES {
                 times.push(begun.elapsed().as_secs_f64() * 1e3);
             }
@@ -119,7 +118,7 @@ fn throughput(queries: &[String]) -> Result<f64> {
         let ask = |first: usize| -> Result<()> {
             let mut client = Client::new()?;
             for i in 0..SEARCHES {
-                client.search(&queries[(i * CLIENTS + first) % queries.len()], 20)?;
+                search_for(&mut client, &queries[(i * CLIENTS + first) % queries.len()], 20)?;
             }
             Ok(())
         };
@@ -154,7 +153,7 @@ fn titles(client: &mut Client) -> Result<Vec<String>> {
     for word in ["learning", "networks", "language", "vision", "models", "data", "robust", "graph"]
     {
         for year in 2010..2030 {
-            for item in client.search(&format!("{word} year:{year}"), PAGE)? {
+            for item in search_for(client, &format!("{word} year:{year}"), PAGE)? {
                 let title = item["title"].as_str().context("a paper without a title")?;
                 let plain = |c: char| if c.is_alphanumeric() { c } else { ' ' };
                 titles.push(title.chars().map(plain).collect::<String>());
@@ -172,64 +171,19 @@ fn titles(client: &mut Client) -> Result<Vec<String>> {
     Ok(titles)
 }
 
-/// A client that keeps its connection.
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    fn new() -> Result<Self> {
-        let stream = TcpStream::connect(ADDRESS)?;
-        stream.set_nodelay(true)?;
-        Ok(Self(BufReader::new(stream)))
-    }
-
-    /// The papers that a query finds.
-    fn search(&mut self, query: &str, limit: usize) -> Result<Vec<Value>> {
-        let query: String = query
-            .bytes()
-            .map(|byte| match byte.is_ascii_alphanumeric() {
-                true => char::from(byte).to_string(),
-                false => format!("%{byte:02X}"),
-            })
-            .collect();
-        let path = format!("/api/papers/search?limit={limit}&q={query}");
-        let body = self.get(&path)?;
-        // What a client does with the answer is not the server's time: the list is only parsed where
-        // it is wanted.
-        if limit == PAGE { Ok(serde_json::from_slice(&body)?) } else { Ok(Vec::new()) }
-    }
-
-    fn get(&mut self, path: &str) -> Result<Vec<u8>> {
-        write!(self.0.get_mut(), "GET {path} HTTP/1.1\r\nHost: {ADDRESS}\r\n\r\n")?;
-        let mut line = String::new();
-        self.0.read_line(&mut line)?;
-        if !line.starts_with("HTTP/1.1 200") {
-            bail!("`{path}` answered `{}`", line.trim());
-        }
-        let mut length = None;
-        loop {
-            line.clear();
-            self.0.read_line(&mut line)?;
-            let header = line.trim().to_ascii_lowercase();
-            if header.is_empty() {
-                break;
-            }
-            if let Some(value) = header.strip_prefix("content-length:") {
-                length = Some(value.trim().parse()?);
-            }
-        }
-        let mut body = vec![0; length.context("an answer without a length")?];
-        self.0.read_exact(&mut body)?;
-        Ok(body)
-    }
-}
-
-/// What a command prints; an error if it fails.
-fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("starting {command:?}"))?;
-    if !output.status.success() {
-        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(String::from_utf8(output.stdout)?)
+/// The papers that a query finds.
+fn search_for(client: &mut Client, query: &str, limit: usize) -> Result<Vec<Value>> {
+    let query: String = query
+        .bytes()
+        .map(|byte| match byte.is_ascii_alphanumeric() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect();
+    let body = client.get(&format!("/api/papers/search?limit={limit}&q={query}"))?;
+    // What a client does with the answer is not the server's time: the list is only parsed where
+    // it is wanted.
+    if limit == PAGE { Ok(serde_json::from_slice(&body)?) } else { Ok(Vec::new()) }
 }
 
 fn rounded(number: f64) -> f64 {

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::paper::{PAPER_COLUMNS, paper};
-use crate::{Catalog, Error, Paper, Period, Result, sql};
+use crate::{Catalog, Error, Paper, Period, Reference, Result, sql};
 
 /// The order of a list. Ties are broken by date, newest first, then by id: the order is total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -156,6 +156,23 @@ impl Catalog {
         Ok((!papers.is_empty()).then(|| papers.swap_remove(0)))
     }
 
+    /// The paper that somebody names by an arXiv id or a DOI.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database cannot be read.
+    pub async fn paper_named(&self, reference: &Reference) -> Result<Option<Paper>> {
+        match reference {
+            Reference::Arxiv(id) => self.paper(id).await,
+            Reference::Doi(doi) => {
+                let sql = format!("SELECT {PAPER_COLUMNS} FROM papers WHERE doi = $1");
+                let query = sqlx::query(AssertSqlSafe(sql)).bind(doi.clone());
+                let row = query.fetch_optional(self.readers()).await?;
+                Ok(row.as_ref().map(paper).transpose()?)
+            }
+            Reference::Page(_) => Ok(None),
+        }
+    }
+
     /// A page of a list.
     ///
     /// # Errors
@@ -277,14 +294,16 @@ fn all_sql(sort: Sort, only: Option<&str>) -> String {
     )
 }
 
-/// The papers of a period are found by their day and then sorted. The subquery keeps a planner
-/// from walking the whole order instead in search of the few that lie in the period.
+/// The papers of a period are found by their day and then sorted, by what they are sorted by alone: a
+/// year has thousands. The subquery keeps a planner from walking the whole order instead in search of
+/// the few that lie in the period.
 fn range_sql(sort: Sort) -> String {
+    let order = sort.order();
     format!(
-        "WITH of_period AS MATERIALIZED (SELECT {PAPER_COLUMNS}, dated, trending, title_key \
-         FROM papers WHERE listed BETWEEN $1 AND $2) \
-         SELECT {PAPER_COLUMNS} FROM of_period ORDER BY {} LIMIT $3 OFFSET $4",
-        sort.order()
+        "WITH of_period AS MATERIALIZED (SELECT id, dated, votes, trending, comments, verdict_rank, \
+         title_key FROM papers WHERE listed BETWEEN $1 AND $2), \
+         page AS MATERIALIZED (SELECT id FROM of_period ORDER BY {order} LIMIT $3 OFFSET $4) \
+         SELECT {PAPER_COLUMNS} FROM papers WHERE id IN (SELECT id FROM page) ORDER BY {order}"
     )
 }
 

@@ -41,6 +41,9 @@ pub struct NewPaper {
     pub code_url: Option<String>,
     /// SPDX name of the licence of that code.
     pub code_licence: Option<String>,
+    /// The project's own page.
+    #[serde(default)]
+    pub project_url: Option<String>,
     /// Tags: what the source calls keywords, or a study's family.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -63,6 +66,7 @@ impl NewPaper {
             venue: None,
             code_url: manifest.code.as_ref().map(|c| c.url.clone()),
             code_licence: manifest.code.as_ref().and_then(|c| c.licence.clone()),
+            project_url: None,
             tags: vec![manifest.family.clone()],
         }
     }
@@ -98,6 +102,9 @@ pub struct Paper {
     pub code_url: Option<String>,
     /// SPDX name of the licence of that code.
     pub code_licence: Option<String>,
+    /// The project's own page.
+    #[serde(default)]
+    pub project_url: Option<String>,
     /// Tags.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -128,6 +135,7 @@ impl Paper {
             venue: new.venue,
             code_url: new.code_url,
             code_licence: new.code_licence,
+            project_url: new.project_url,
             tags: new.tags,
             votes: 0,
             comments: 0,
@@ -188,12 +196,12 @@ impl VerdictCounts {
 
 /// Columns of a paper as it was stated, in the order in which they are read.
 pub(crate) const NEW_PAPER_COLUMNS: &str = "id, slug, title, summary, published, listed, category, \
-     arxiv_id, doi, venue, code_url, code_licence, authors, tags";
+     arxiv_id, doi, venue, code_url, code_licence, authors, tags, project_url";
 
 /// Columns of a paper: those of [`NEW_PAPER_COLUMNS`], then the catalogue's own.
 pub(crate) const PAPER_COLUMNS: &str = "id, slug, title, summary, published, listed, category, \
-     arxiv_id, doi, venue, code_url, code_licence, authors, tags, votes, comments, verdict_rank, reproduced, \
-     partly, not_at_this_scale, not_tested, added_at";
+     arxiv_id, doi, venue, code_url, code_licence, authors, tags, project_url, votes, comments, \
+     verdict_rank, reproduced, partly, not_at_this_scale, not_tested, added_at";
 
 /// Reads [`NEW_PAPER_COLUMNS`].
 pub(crate) fn new_paper(row: &AnyRow) -> Result<NewPaper, sqlx::Error> {
@@ -212,18 +220,19 @@ pub(crate) fn new_paper(row: &AnyRow) -> Result<NewPaper, sqlx::Error> {
         code_url: row.try_get(10)?,
         code_licence: row.try_get(11)?,
         tags: row.try_get::<&str, _>(13)?.lines().map(str::to_owned).collect(),
+        project_url: row.try_get(14)?,
     })
 }
 
 /// Reads [`PAPER_COLUMNS`].
 pub(crate) fn paper(row: &AnyRow) -> Result<Paper, sqlx::Error> {
     let stated = new_paper(row)?;
-    let rank: i64 = row.try_get(16)?;
+    let rank: i64 = row.try_get(17)?;
     let verdicts = VerdictCounts {
-        reproduced: count(row, 17)?,
-        partly: count(row, 18)?,
-        not_at_this_scale: count(row, 19)?,
-        not_tested: count(row, 20)?,
+        reproduced: count(row, 18)?,
+        partly: count(row, 19)?,
+        not_at_this_scale: count(row, 20)?,
+        not_tested: count(row, 21)?,
     };
     Ok(Paper {
         id: stated.id,
@@ -239,11 +248,12 @@ pub(crate) fn paper(row: &AnyRow) -> Result<Paper, sqlx::Error> {
         venue: stated.venue,
         code_url: stated.code_url,
         code_licence: stated.code_licence,
+        project_url: stated.project_url,
         tags: stated.tags,
-        votes: row.try_get(14)?,
-        comments: row.try_get(15)?,
+        votes: row.try_get(15)?,
+        comments: row.try_get(16)?,
         verdicts: (rank >= 0).then_some(verdicts),
-        added_at: moment(row.try_get(21)?),
+        added_at: moment(row.try_get(22)?),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Days, weeks and months as they stand in URLs.
+//! Days, weeks, months and years as they stand in URLs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use crate::{Error, Result};
 
 /// The stretch of time whose papers a list shows.
 ///
-/// Its text is the one in URLs: `2025-09-09`, `2025-W37`, `2025-09`, `all`.
+/// Its text is the one in URLs: `2025-09-09`, `2025-W37`, `2025-09`, `2025`, `all`.
 ///
 /// ```
 /// use pressrun_catalog::Period;
@@ -39,6 +39,8 @@ pub enum Period {
         /// From 1 to 12.
         month: i8,
     },
+    /// A year of the calendar.
+    Year(i16),
     /// Everything, listed on a day or not.
     #[default]
     All,
@@ -62,6 +64,7 @@ impl Period {
             Self::Day(_) => Self::Day(day),
             Self::Week { .. } => Self::week_of(day),
             Self::Month { .. } => Self::month_of(day),
+            Self::Year(_) => Self::Year(day.year()),
             Self::All => Self::All,
         }
     }
@@ -79,6 +82,7 @@ impl Period {
                 let first = Date::new(year, month, 1).ok()?;
                 Some((first, first.last_of_month()))
             }
+            Self::Year(year) => Some((Date::new(year, 1, 1).ok()?, Date::new(year, 12, 31).ok()?)),
             Self::All => None,
         }
     }
@@ -102,6 +106,7 @@ impl fmt::Display for Period {
             Self::Day(day) => write!(f, "{day}"),
             Self::Week { year, week } => write!(f, "{year:04}-W{week:02}"),
             Self::Month { year, month } => write!(f, "{year:04}-{month:02}"),
+            Self::Year(year) => write!(f, "{year:04}"),
             Self::All => f.write_str("all"),
         }
     }
@@ -114,7 +119,8 @@ impl FromStr for Period {
         parse(text).ok_or_else(|| Error::Invalid {
             what: "period",
             value: text.to_owned(),
-            expected: "a day `2025-09-09`, a week `2025-W37`, a month `2025-09` or `all`",
+            expected: "a day `2025-09-09`, a week `2025-W37`, a month `2025-09`, a year `2025` or \
+                       `all`",
         })
     }
 }
@@ -124,10 +130,12 @@ fn parse(text: &str) -> Option<Period> {
     if text == "all" {
         return Some(Period::All);
     }
-    let (year, rest) = text.split_once('-')?;
     let number = |digits: &str, width: usize| {
         let plain = digits.len() == width && digits.bytes().all(|b| b.is_ascii_digit());
         plain.then(|| digits.parse::<i16>().ok()).flatten()
+    };
+    let Some((year, rest)) = text.split_once('-') else {
+        return number(text, 4).map(Period::Year).filter(|year| year.range().is_some());
     };
     let year = number(year, 4)?;
     let period = if let Some(week) = rest.strip_prefix('W') {
@@ -165,9 +173,18 @@ mod tests {
 
     #[test]
     fn only_the_one_form_is_read() {
-        for text in
-            ["2025-9-9", "2025-W54", "2021-W53", "2025-13", "2025-02-29", "", "ALL", "+025-01"]
-        {
+        for text in [
+            "2025-9-9",
+            "2025-W54",
+            "2021-W53",
+            "2025-13",
+            "2025-02-29",
+            "",
+            "ALL",
+            "+025-01",
+            "25",
+            "20255",
+        ] {
             let error = text.parse::<Period>().unwrap_err().to_string();
             assert!(
                 error.starts_with(&format!("period `{text}` is not valid; expected")),
@@ -178,13 +195,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_and_neighbours_agree(days in -500_000_i64..500_000, kind in 0..3) {
+        fn text_and_neighbours_agree(days in -500_000_i64..500_000, kind in 0..4) {
             let day = date(2000, 1, 1).checked_add(days.days()).unwrap();
             prop_assume!(day.year() > 0);
             let period = match kind {
                 0 => Period::Day(day),
                 1 => Period::week_of(day),
-                _ => Period::month_of(day),
+                2 => Period::month_of(day),
+                _ => Period::Year(day.year()),
             };
             let (first, last) = period.range().unwrap();
             prop_assert!(first <= day && day <= last);

@@ -233,6 +233,7 @@ impl Plan {
             (&mut old.venue, new.venue),
             (&mut old.code_url, new.code_url),
             (&mut old.code_licence, new.code_licence),
+            (&mut old.project_url, new.project_url),
         ] {
             let Some(new) = new else { continue };
             match old {

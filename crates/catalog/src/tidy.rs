@@ -89,6 +89,7 @@ pub(crate) fn tidy(paper: &NewPaper) -> Result<Tidy> {
         venue: optional(&paper.venue),
         code_url: optional(&paper.code_url),
         code_licence: optional(&paper.code_licence),
+        project_url: optional(&paper.project_url),
         tags: tags(&paper.tags),
     };
     Ok(Tidy { paper, title: key, surname: surname.unwrap_or_default(), id })

@@ -54,33 +54,42 @@ impl Catalog {
 
     /// [`Catalog::upsert`] of papers that [`tidy`] has been over.
     pub(crate) async fn upsert_tidy(&self, papers: Vec<Tidy>) -> Result<Written> {
-        let mut done = Upserted::default();
         if papers.is_empty() {
             return Ok(Written::default());
         }
         let mut transaction = self.write().await?;
-        let mut plan = known(&mut transaction, &papers).await?;
-        let mut indices = Vec::with_capacity(papers.len());
-        for paper in papers {
-            let (index, change) = plan.apply(paper);
-            indices.push(index);
-            match change {
-                Change::Added => done.added += 1,
-                Change::Updated => done.updated += 1,
-                Change::Unchanged => done.unchanged += 1,
-            }
-        }
-        let ids = indices.iter().map(|&i| plan.entries[i].paper.id.clone());
-        done.ids = ids.collect();
-        let now = now();
-        write(&mut transaction, &mut plan, now).await?;
+        let written = upsert_within(&mut transaction, papers).await?;
         transaction.commit().await?;
-        let added = plan.entries.into_iter().filter(|entry| entry.change == Change::Added);
-        let mut new: Vec<(i64, Paper)> =
-            added.map(|entry| (entry.revision, Paper::new(entry.paper, moment(now)))).collect();
-        new.sort_unstable_by_key(|(revision, _)| *revision);
-        Ok(Written { done, new })
+        Ok(written)
     }
+}
+
+/// Takes papers in as part of a transaction.
+pub(crate) async fn upsert_within(
+    transaction: &mut Transaction<'_, Any>,
+    papers: Vec<Tidy>,
+) -> Result<Written> {
+    let mut done = Upserted::default();
+    let mut plan = known(transaction, &papers).await?;
+    let mut indices = Vec::with_capacity(papers.len());
+    for paper in papers {
+        let (index, change) = plan.apply(paper);
+        indices.push(index);
+        match change {
+            Change::Added => done.added += 1,
+            Change::Updated => done.updated += 1,
+            Change::Unchanged => done.unchanged += 1,
+        }
+    }
+    let ids = indices.iter().map(|&i| plan.entries[i].paper.id.clone());
+    done.ids = ids.collect();
+    let now = now();
+    write(transaction, &mut plan, now).await?;
+    let added = plan.entries.into_iter().filter(|entry| entry.change == Change::Added);
+    let mut new: Vec<(i64, Paper)> =
+        added.map(|entry| (entry.revision, Paper::new(entry.paper, moment(now)))).collect();
+    new.sort_unstable_by_key(|(revision, _)| *revision);
+    Ok(Written { done, new })
 }
 
 /// One of the optional texts of a paper.
@@ -189,12 +198,12 @@ async fn write(transaction: &mut Transaction<'_, Any>, plan: &mut Plan, now: i64
             &*entry
         })
         .collect();
-    for chunk in chunks(&changed, 18) {
+    for chunk in chunks(&changed, 19) {
         // One statement for new and known papers: what the catalogue adds to a paper itself (votes,
         // verdicts, the time it came) is not among the columns of the update.
         let columns = "added_at, id, slug, listed, dated, published, arxiv_id, doi, category, venue, \
              code_url, code_licence, title, authors, title_key, summary, \
-             tags, revision";
+             tags, project_url, revision";
         let sql = format!(
             "INSERT INTO papers ({columns}) VALUES {} ON CONFLICT (id) DO UPDATE SET \
              slug = excluded.slug, listed = excluded.listed, dated = excluded.dated, \
@@ -202,8 +211,9 @@ async fn write(transaction: &mut Transaction<'_, Any>, plan: &mut Plan, now: i64
              category = excluded.category, venue = excluded.venue, code_url = excluded.code_url, \
              code_licence = excluded.code_licence, title = excluded.title, \
              authors = excluded.authors, title_key = excluded.title_key, summary = excluded.summary, \
-             tags = excluded.tags, revision = excluded.revision",
-            rows(chunk.len(), 18)
+             tags = excluded.tags, project_url = excluded.project_url, \
+             revision = excluded.revision",
+            rows(chunk.len(), 19)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for entry in chunk {
@@ -241,6 +251,7 @@ fn bind<'q>(
         .bind(entry.title.clone())
         .bind(paper.summary.clone())
         .bind(paper.tags.join("\n"))
+        .bind(paper.project_url.clone())
 }
 
 /// Brings the rows by which a person's papers are found in line with the papers' author lists.

@@ -86,6 +86,8 @@ pub struct Fetcher {
     agent: Agent,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    /// Which form is asked for, where a server has several.
+    accept: Option<&'static str>,
 }
 
 /// Why one try failed.
@@ -132,7 +134,13 @@ impl Fetcher {
             .build();
         let guard = Guard { names, allow_private, allowed };
         let agent = Agent::with_parts(config, DefaultConnector::default(), guard);
-        Self { agent, clock, limits }
+        Self { agent, clock, limits, accept: None }
+    }
+
+    /// Asks for a document in that form (RFC 9110, section 12.5.1).
+    #[must_use]
+    pub fn accepting(self, media_type: &'static str) -> Self {
+        Self { accept: Some(media_type), ..self }
     }
 
     /// The clock by which it waits.
@@ -217,6 +225,9 @@ impl Fetcher {
         validators: &Validators,
     ) -> Result<Response<ureq::Body>, Failure> {
         let mut request = self.agent.get(url.as_str()).header("accept-encoding", "gzip");
+        if let Some(accept) = self.accept {
+            request = request.header("accept", accept);
+        }
         // What they say holds for the address that they came from, and for its server alone.
         if url.origin() == first.origin() {
             if let Some(etag) = &validators.etag {

@@ -14,7 +14,7 @@ use crate::source::http;
 use crate::{Answer, Clock, Error, Fetcher, Result, Since, Source, Validators};
 
 /// Where arXiv answers.
-const ARXIV: &str = "https://export.arxiv.org/api/query";
+pub(crate) const ARXIV: &str = "https://export.arxiv.org/api/query";
 
 /// Papers of one page of arXiv's API. It gives up to 2,000, and answers more reliably with fewer.
 const PAGE: u64 = 500;

@@ -2,9 +2,12 @@
 
 mod address;
 mod clock;
+mod csl;
 mod error;
 mod fetch;
 mod harvest;
+mod lookup;
+mod page;
 mod retry;
 mod schedule;
 mod since;
@@ -15,6 +18,7 @@ pub use clock::{Clock, Sleep, SystemClock};
 pub use error::{Error, Result};
 pub use fetch::{Answer, Fetcher, Limits, Policy, Validators};
 pub use harvest::{Harvester, Wish};
+pub use lookup::Lookup;
 pub use schedule::Schedule;
 pub use since::Since;
 pub use source::Source;

@@ -305,6 +305,9 @@ pub struct FetchArgs {
     /// Another server with arXiv's API.
     #[arg(long, env = "PRESSRUN_ARXIV_URL", value_name = "URL", hide = true)]
     pub arxiv_url: Option<String>,
+    /// Another server that says what DOIs stand for.
+    #[arg(long, env = "PRESSRUN_DOI_URL", value_name = "URL", hide = true)]
+    pub doi_url: Option<String>,
 }
 
 /// What a site imports by itself.

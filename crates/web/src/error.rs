@@ -95,6 +95,12 @@ pub enum Error {
         /// Runs that may be queued or running at once.
         limit: usize,
     },
+    /// 502: what somebody else knows could not be had.
+    #[error("The paper could not be looked up: {reason}.")]
+    Elsewhere {
+        /// Why.
+        reason: String,
+    },
     /// 503: too many live streams at once.
     #[error("Too many live pages are open; the page without live curves works. Try again soon.")]
     TooManyStreams,
@@ -132,6 +138,7 @@ impl Error {
             Self::NotRestartable { .. } | Self::Taken { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRuns { .. } | Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
+            Self::Elsewhere { .. } => StatusCode::BAD_GATEWAY,
             Self::TooManyStreams | Self::Search(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Status(status) => *status,
             Self::Catalog(_) | Self::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -3,6 +3,11 @@
 
 use std::str::FromStr;
 
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+
+use crate::site::BODY_LIMIT;
 use crate::{Error, Result};
 
 /// The query as it stands in the address.
@@ -30,4 +35,20 @@ impl Params {
         let number = value.parse().ok().filter(|number| right(*number));
         number.ok_or_else(|| Error::Invalid { what, value: value.to_owned(), expected })
     }
+}
+
+/// The body of a request as JSON of a form.
+///
+/// # Errors
+/// What is wrong with it; `expected` says what would have been right.
+pub(crate) fn json<T>(
+    body: Result<Json<T>, JsonRejection>,
+    what: &'static str,
+    expected: &'static str,
+) -> Result<T> {
+    body.map(|Json(value)| value).map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: BODY_LIMIT },
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        _ => Error::Invalid { what, value: rejection.body_text(), expected },
+    })
 }

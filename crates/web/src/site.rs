@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode};
-use pressrun_catalog::Catalog;
+use pressrun_catalog::{Catalog, Finder};
 use pressrun_lab::Library;
 use pressrun_search::{Runs, Search};
 use tokio::sync::{Mutex, Semaphore, watch};
@@ -81,6 +81,8 @@ pub struct Site {
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) related: Related,
     pub(crate) limits: Limits,
+    /// Who looks papers up elsewhere, if anybody does.
+    pub(crate) finder: Option<Arc<dyn Finder>>,
     /// Pictures of papers that were asked for last, by what they show.
     pub(crate) pictures: Bounded<String, Bytes>,
     /// Held while a run is started, so that counting and queueing are one step.
@@ -114,6 +116,7 @@ impl Site {
             search,
             related: Related::default(),
             limits: Limits::new(),
+            finder: None,
             pictures: Bounded::new(PICTURES),
             metrics: Metrics::new(),
             rendered: Cache::default(),
@@ -122,6 +125,13 @@ impl Site {
             closing: watch::Sender::new(false),
             settings,
         }
+    }
+
+    /// Has papers that people submit looked up elsewhere.
+    #[must_use]
+    pub fn with_finder(mut self, finder: Arc<dyn Finder>) -> Self {
+        self.finder = Some(finder);
+        self
     }
 
     /// What the absolute addresses of this site begin with, in the answer to that request.

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A daily paper stands on the list of `submittedOnDailyAt` of its `paper`, else of the entry's own
-//! `publishedAt`. `githubRepo` is its code, `ai_keywords` are its tags. Votes and comments belong to
-//! people and are not taken.
+//! `publishedAt`. `githubRepo` is its code, `projectPage` its page, `ai_keywords` are its tags. Votes
+//! and comments belong to people and are not taken.
 
 use std::io::{self, BufRead, Read};
 
@@ -43,6 +43,7 @@ struct Inner {
     published_at: Option<String>,
     submitted_on_daily_at: Option<String>,
     github_repo: Option<String>,
+    project_page: Option<String>,
     #[serde(default, rename = "ai_keywords")]
     keywords: Option<Vec<String>>,
 }
@@ -154,6 +155,7 @@ fn paper(element: &[u8]) -> Result<NewPaper, String> {
         listed,
         arxiv_id: paper.id,
         code_url: paper.github_repo,
+        project_url: paper.project_page,
         tags: paper.keywords.unwrap_or_default(),
         ..NewPaper::default()
     })

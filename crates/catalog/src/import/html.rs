@@ -25,7 +25,14 @@ const HIDDEN: [&str; 2] = ["script", "style"];
 
 /// The text of a piece of HTML: without tags, comments, scripts and styles, entities resolved,
 /// blocks parted by empty lines. A `<` that begins no tag is itself.
-pub(super) fn text(html: &str) -> String {
+///
+/// # Example
+/// ```
+/// use pressrun_catalog::import::plain_text;
+///
+/// assert_eq!(plain_text("<p>We <b>open</b> gates &amp; doors.</p>"), "We open gates & doors.");
+/// ```
+pub fn text(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
     let mut rest = html;
     while let Some(at) = rest.find(['<', '&']) {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Only the title is needed; further fields are `id`, `slug`, `published`, `listed`, `category`,
-//! `doi`, `code_url` (the same as `github`), `code_licence`, `tags` (the same as `keywords`) and
-//! `summary` (the same as `abstract`).
+//! `doi`, `code_url` (the same as `github`), `code_licence`, `project_url` (the same as
+//! `project_page`), `tags` (the same as `keywords`) and `summary` (the same as `abstract`).
 //! `null` is the same as absence, and fields of other names are passed over.
 
 use std::fmt;
@@ -44,6 +44,8 @@ struct Fields {
     code_url: Option<String>,
     #[serde(alias = "code_license")]
     code_licence: Option<String>,
+    #[serde(alias = "project_page")]
+    project_url: Option<String>,
     #[serde(alias = "keywords")]
     tags: Option<Vec<String>>,
 }
@@ -135,6 +137,7 @@ pub fn parse(line: &[u8]) -> Result<NewPaper, String> {
         venue: fields.venue,
         code_url: fields.code_url,
         code_licence: fields.code_licence,
+        project_url: fields.project_url,
         tags: fields.tags.unwrap_or_default(),
     })
 }

@@ -29,6 +29,8 @@ mod oai;
 mod source;
 mod xml;
 
+pub use html::text as plain_text;
+
 use std::fmt;
 use std::fs::File;
 use std::path::Path;
@@ -361,9 +363,23 @@ pub fn read_file(
     options: &Options,
     each: &mut dyn FnMut(std::result::Result<NewPaper, BadRecord>),
 ) -> Result<()> {
-    let opened = File::open(path).map_err(|e| io(path, e))?;
-    let mut source = source::Source::open(opened, options.max_bytes).map_err(|e| io(path, e))?;
-    let file = path.display().to_string();
+    let file = File::open(path).map_err(|e| io(path, e))?;
+    read_open(&path.display().to_string(), file, options, each)
+}
+
+/// [`read_file`] of a file that is open already, as [`import_open`] takes it.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_open(
+    name: &str,
+    file: File,
+    options: &Options,
+    each: &mut dyn FnMut(std::result::Result<NewPaper, BadRecord>),
+) -> Result<()> {
+    let path = Path::new(name);
+    let mut source = source::Source::open(file, options.max_bytes).map_err(|e| io(path, e))?;
+    let file = name.to_owned();
     let mut sink = |item| {
         let bad = |line, reason| Err(BadRecord { file: file.clone(), line, reason });
         each(match item {

@@ -19,9 +19,9 @@ pub use self::sign_in::{LINK_LIFE, Link, SESSION_LIFE, Session};
 pub use self::tokens::{Scope, Token};
 pub use self::votes::Voted;
 
-use self::secret::random_id;
+pub(crate) use self::secret::random_id;
 use crate::sql::{moment, now};
-use crate::{Catalog, Error, Result};
+use crate::{Catalog, Error, Result, submissions};
 
 /// Somebody with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -266,6 +266,7 @@ impl Catalog {
     pub async fn delete_person(&self, id: i64) -> Result<()> {
         let mut transaction = self.write().await?;
         votes::withdraw_all(&mut transaction, id).await?;
+        submissions::remove_open(&mut transaction, id).await?;
         let sql =
             "DELETE FROM sign_in_links WHERE email = (SELECT email FROM people WHERE id = $1)";
         sqlx::query(sql).bind(id).execute(&mut *transaction).await?;

@@ -25,6 +25,7 @@ async fn a_paper_comes_back_as_it_was_stated() {
         venue: Some("WWW".into()),
         code_url: Some("https://example.org/gates".into()),
         code_licence: Some("MIT".into()),
+        project_url: Some("https://gates.example".into()),
         tags: vec!["gates".into(), "mixture of experts".into()],
     };
     let done = catalog.upsert(std::slice::from_ref(&stated)).await.unwrap();
@@ -46,6 +47,7 @@ async fn a_paper_comes_back_as_it_was_stated() {
             venue: paper.venue,
             code_url: paper.code_url,
             code_licence: paper.code_licence,
+            project_url: paper.project_url,
             tags: paper.tags,
         };
         let expected = NewPaper {

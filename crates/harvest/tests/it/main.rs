@@ -2,5 +2,6 @@
 
 mod fetching;
 mod harvesting;
+mod lookups;
 mod scheduling;
 mod support;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use pressrun_catalog::import::{Options, Progress, Report, import_file};
 use pressrun_catalog::{Catalog, NewPaper};
-use pressrun_harvest::{Fetcher, Harvester, Policy, Source, Wish};
+use pressrun_harvest::{Fetcher, Harvester, Limits, Lookup, Policy, Source, Wish};
 use pressrun_search::{Feeder, Search};
 
 use super::index::spent;
@@ -82,14 +82,21 @@ fn wanted(args: &ImportArgs) -> Result<Vec<Wanted>> {
     Ok(wanted)
 }
 
+fn policy(args: &FetchArgs, limits: Limits) -> Policy {
+    let (allow_private, contact) = (args.allow_private, args.contact.clone());
+    Policy { allow_private, contact, limits, ..Policy::default() }
+}
+
+/// What looks up papers that people submit.
+pub fn lookup(args: &FetchArgs) -> Result<Lookup> {
+    let lookup = Lookup::new(Fetcher::new(policy(args, Lookup::limits())));
+    Ok(lookup.with_servers(args.arxiv_url.as_deref(), args.doi_url.as_deref())?)
+}
+
 /// What fetches papers for this catalogue.
 pub fn harvester(catalog: &Catalog, args: &FetchArgs) -> Result<Harvester> {
-    let policy = Policy {
-        allow_private: args.allow_private,
-        contact: args.contact.clone(),
-        ..Policy::default()
-    };
-    let harvester = Harvester::new(catalog.clone(), Fetcher::new(policy));
+    let fetcher = Fetcher::new(policy(args, Limits::default()));
+    let harvester = Harvester::new(catalog.clone(), fetcher);
     Ok(match &args.arxiv_url {
         Some(url) => harvester.with_arxiv(url)?,
         None => harvester,

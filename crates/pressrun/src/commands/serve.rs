@@ -16,7 +16,7 @@ use pressrun_web::{Settings, Site, sign_in_url};
 use pressrun_worker::{Worker, WorkerConfig};
 use tokio::task::JoinHandle;
 
-use super::import::harvester;
+use super::import::{harvester, lookup};
 use super::search::{folder as search_folder, vectors};
 use super::{catalog, library};
 use crate::cli::{FetchArgs, ScheduleArgs, ServeArgs};
@@ -85,7 +85,8 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
     };
     let settings =
         Settings { own_url, open_runs, public_url: args.public_url, ..Settings::default() };
-    let site = Site::with_settings(catalog, library, search, settings);
+    let finder = Arc::new(lookup(&args.fetch)?);
+    let site = Site::with_settings(catalog, library, search, settings).with_finder(finder);
     pressrun_web::serve(listener, site, interrupted()).await?;
     drop(halting);
     let _ = tokio::time::timeout(STOP, importing).await;

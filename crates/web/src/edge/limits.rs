@@ -19,6 +19,8 @@ pub(crate) struct Limits {
     networks: DefaultKeyedRateLimiter<u128>,
     /// Votes, edits and the like of one person: 60 at once, then two a second.
     people: DefaultKeyedRateLimiter<i64>,
+    /// Papers that one person has looked up elsewhere: 10 at once, then one in half a minute.
+    look_ups: DefaultKeyedRateLimiter<i64>,
     requests: AtomicU32,
 }
 
@@ -28,6 +30,7 @@ impl Limits {
             mails: DefaultKeyedRateLimiter::keyed(quota(5, 600.0)),
             networks: DefaultKeyedRateLimiter::keyed(quota(20, 60.0)),
             people: DefaultKeyedRateLimiter::keyed(quota(60, 0.5)),
+            look_ups: DefaultKeyedRateLimiter::keyed(quota(10, 30.0)),
             requests: AtomicU32::new(0),
         }
     }
@@ -57,12 +60,21 @@ impl Limits {
         self.people.check_key(&person).map_err(|_| Error::TooOften)
     }
 
+    /// One more paper that a person has looked up elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::TooOften`]
+    pub(crate) fn look_up(&self, person: i64) -> Result<()> {
+        self.look_ups.check_key(&person).map_err(|_| Error::TooOften)
+    }
+
     /// Forgets keys that are back at their beginning, now and then.
     fn tidy(&self) {
         if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDIED) {
             self.mails.retain_recent();
             self.networks.retain_recent();
             self.people.retain_recent();
+            self.look_ups.retain_recent();
         }
     }
 }

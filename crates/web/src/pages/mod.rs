@@ -17,6 +17,7 @@ mod records;
 mod runs;
 mod search;
 mod studies;
+mod submissions;
 mod subscribe;
 
 use axum::Router;
@@ -41,6 +42,7 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(comparisons::router())
         .merge(methodology::router())
         .merge(subscribe::router())
+        .merge(submissions::router())
         .merge(operations::router())
         .merge(files::router())
         .merge(programs::router())

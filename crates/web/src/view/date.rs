@@ -19,6 +19,7 @@ pub(crate) fn period(period: &Period) -> String {
             Some((first, _)) => first.strftime("%B %Y").to_string(),
             None => period.to_string(),
         },
+        Period::Year(year) => year.to_string(),
         Period::All => "all days".into(),
     }
 }

@@ -141,8 +141,9 @@ fn footer() -> Markup {
                     "Pressrun: Daily Papers in which every paper runs. What a paper claims, "
                     "beside what was measured here."
                 }
-                nav aria-label="For programs" {
+                nav aria-label="More" {
                     ul {
+                        li { a href="/submit" { "Submit a paper" } }
                         li { a href="/api" { "Interfaces" } }
                         li { a href="/api/studies" { "Studies as JSON" } }
                         li { a href="/record.schema.json" { "Schema of a record" } }

@@ -281,6 +281,7 @@ pub fn papers(library: &Library) -> Vec<NewPaper> {
         venue: Some("</title><script>".into()),
         code_url: Some("javascript:alert(3)".into()),
         code_licence: Some("<MIT>".into()),
+        project_url: Some("javascript:alert(4)".into()),
         tags: vec!["<gates>".into()],
     });
     papers

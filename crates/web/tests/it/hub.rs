@@ -136,7 +136,9 @@ async fn a_paper_as_markdown() {
     assert!(answer.body.starts_with("# The Heavy Ball Revisited"), "{}", answer.body);
     assert!(answer.body.contains("\n## Abstract\n\n"), "{}", answer.body);
     let hostile = site.get_as(&format!("/papers/{}.md", demo::HOSTILE), "*/*").await.body;
-    assert!(!hostile.replace("\\<", "").contains('<'), "{hostile}");
+    // Nothing opens a tag; addresses in angle brackets are links of ours.
+    let open = hostile.replace("\\<", "").replace("<http", "");
+    assert!(!open.contains('<'), "{hostile}");
     let missing = site.get_as("/papers/2999.00001.md", "*/*").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     assert_eq!(missing.json()["error"], "There is no paper `2999.00001` here.");

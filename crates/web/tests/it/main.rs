@@ -3,6 +3,7 @@
 mod assets;
 mod charts;
 mod demo;
+mod elsewhere;
 mod errors;
 mod formats;
 mod html;
@@ -20,3 +21,4 @@ mod security;
 mod serve;
 mod site;
 mod streams;
+mod submissions;

@@ -13,6 +13,7 @@ use pressrun_web::{Settings, Site, router};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::elsewhere::Elsewhere;
 use crate::{demo, html};
 
 /// Host of the site, as a browser would send it.
@@ -65,7 +66,8 @@ impl TestSite {
     ) -> Self {
         let catalog = Catalog::in_memory().await.unwrap();
         let site =
-            Site::with_settings(catalog.clone(), Arc::clone(&library), search.clone(), settings);
+            Site::with_settings(catalog.clone(), Arc::clone(&library), search.clone(), settings)
+                .with_finder(Arc::new(Elsewhere));
         Self { catalog, library, search, _folder: folder, router: router(site) }
     }
 

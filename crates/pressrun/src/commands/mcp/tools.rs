@@ -49,7 +49,7 @@ pub(super) struct SearchFor {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct List {
-    /// `2025-09-09`, `2025-W37`, `2025-09` or `all`.
+    /// `2025-09-09`, `2025-W37`, `2025-09`, `2025` or `all`.
     #[serde(default = "all")]
     period: String,
     /// `date`, `votes`, `trending`, `comments`, `verdict` or `title`.

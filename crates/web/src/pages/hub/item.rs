@@ -4,6 +4,8 @@
 //! and date from the `paper` within; other readers take all of them from within. `authors` stands
 //! only within: beside it, the client would keep the raw list in place of its own authors.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use pressrun_catalog::{Paper, VerdictCounts};
@@ -11,6 +13,7 @@ use pressrun_search::Hit;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::Result;
 use crate::site::Site;
 use crate::view::link;
 
@@ -65,6 +68,8 @@ pub(crate) struct Facts {
     github_repo: Option<String>,
     /// The authors' code, wherever it is.
     code_url: Option<String>,
+    /// The project's own page.
+    project_page: Option<String>,
     doi: Option<String>,
     venue: Option<String>,
     /// Primary arXiv category.
@@ -95,11 +100,40 @@ pub(crate) struct Submitter {
     avatar_url: String,
 }
 
+/// What items know beside their papers: who proposed them, by id, and where the site is.
+#[derive(Debug)]
+pub(crate) struct Beside<'s> {
+    base: &'s str,
+    submitters: HashMap<String, pressrun_catalog::Submitter>,
+}
+
+impl<'s> Beside<'s> {
+    /// What is known beside these papers; `base` is what absolute addresses begin with.
+    pub(crate) async fn papers(
+        site: &Site,
+        base: &'s str,
+        papers: impl Iterator<Item = &Paper> + Send,
+    ) -> Result<Self> {
+        let ids: Vec<&str> = papers.map(|paper| paper.id.as_str()).collect();
+        Ok(Self { base, submitters: site.catalog.submitters(&ids).await? })
+    }
+
+    fn submitter(&self, paper: &str) -> Option<Submitter> {
+        let person = self.submitters.get(paper)?;
+        Some(Submitter {
+            user: person.handle.clone(),
+            fullname: person.name.clone(),
+            avatar_url: format!("{}/favicon.svg", self.base),
+        })
+    }
+}
+
 impl Facts {
     /// A paper of the catalogue.
-    pub(crate) fn new(site: &Site, paper: Paper) -> Self {
+    pub(crate) fn new(site: &Site, beside: &Beside<'_>, paper: Paper) -> Self {
         let day = paper.published.as_deref().and_then(|text| text.parse::<Date>().ok());
         let url = paper.code_url.filter(|url| link::outside(url).is_some());
+        let submitter = beside.submitter(&paper.id);
         let github = |url: &String| url.split('/').nth(2).is_some_and(|host| host == "github.com");
         Self {
             runs: site.runs_here(paper.slug.as_deref()),
@@ -111,7 +145,8 @@ impl Facts {
             published_at: day.map(midnight),
             published: paper.published,
             submitted_on_daily_at: paper.listed.map(midnight),
-            submitted_on_daily_by: None,
+            submitted_on_daily_by: submitter,
+            project_page: paper.project_url.filter(|url| link::outside(url).is_some()),
             upvotes: paper.votes,
             num_comments: paper.comments,
             github_repo: url.clone().filter(github),
@@ -127,8 +162,8 @@ impl Facts {
 
 impl Item {
     /// A paper of a list.
-    pub(crate) fn new(site: &Site, paper: Paper) -> Self {
-        let paper = Facts::new(site, paper);
+    pub(crate) fn new(site: &Site, beside: &Beside<'_>, paper: Paper) -> Self {
+        let paper = Facts::new(site, beside, paper);
         Self {
             title: paper.title.clone(),
             summary: paper.summary.clone(),
@@ -137,7 +172,7 @@ impl Item {
             submitted_by: paper.submitted_on_daily_by.clone(),
             upvotes: paper.upvotes,
             num_comments: paper.num_comments,
-            thumbnail: None,
+            thumbnail: Some(format!("{}{}/og.png", beside.base, paper.url)),
             url: paper.url.clone(),
             score: None,
             by_meaning_alone: None,
@@ -146,11 +181,11 @@ impl Item {
     }
 
     /// A paper that a search found.
-    pub(crate) fn found(site: &Site, hit: &Hit, paper: Paper) -> Self {
+    pub(crate) fn found(site: &Site, beside: &Beside<'_>, hit: &Hit, paper: Paper) -> Self {
         Self {
             score: Some(hit.score),
             by_meaning_alone: Some(hit.by_meaning_alone()),
-            ..Self::new(site, paper)
+            ..Self::new(site, beside, paper)
         }
     }
 }

@@ -8,14 +8,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::LINK;
 use axum::response::{IntoResponse, Response};
-use pressrun_catalog::{ListQuery, Period, Place, Sort};
+use pressrun_catalog::{ListQuery, Paper, Period, Place, Sort};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(super) use self::item::{Facts, Item, moment};
+pub(super) use self::item::{Beside, Facts, Item, moment};
 use super::programs::Problem;
 use crate::params::{Pairs, Params};
-use crate::site::Shared;
+use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
 
@@ -47,21 +47,33 @@ pub(super) fn programs() -> OpenApiRouter<Shared> {
         (status = 400, description = "A parameter cannot be read", body = Problem),
     )
 )]
-async fn daily(State(site): State<Shared>, Query(pairs): Query<Pairs>) -> Result<Json<Vec<Item>>> {
+async fn daily(
+    State(site): State<Shared>,
+    Query(pairs): Query<Pairs>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Item>>> {
     let params = Params(pairs);
     let (period, sort) = (params.period()?, params.sort()?);
     let (page, per_page) = (params.p()?, params.limit_of_list()?);
-    // No paper has a submitter yet, so there is nothing that anybody submitted.
-    if params.value("submitter").is_some() {
-        return Ok(Json(Vec::new()));
-    }
-    let papers = if period == Period::All && sort == Sort::Date {
+    let papers = if let Some(handle) = params.value("submitter") {
+        // Who is not here has submitted nothing.
+        let person = site.catalog.person_called(handle).await?;
+        let Some(person) = person else { return Ok(Json(Vec::new())) };
+        let query = ListQuery { period, sort, page: page.saturating_add(1), per_page };
+        site.catalog.submitted_by(person.id, &query).await?
+    } else if period == Period::All && sort == Sort::Date {
         site.catalog.daily(page, per_page).await?
     } else {
         let page = page.saturating_add(1);
         site.catalog.list(&ListQuery { period, sort, page, per_page }).await?.papers
     };
-    Ok(Json(papers.into_iter().map(|paper| Item::new(&site, paper)).collect()))
+    let base = site.base(&headers)?;
+    Ok(Json(items(&site, &base, papers).await?))
+}
+
+async fn items(site: &Site, base: &str, papers: Vec<Paper>) -> Result<Vec<Item>> {
+    let beside = Beside::papers(site, base, papers.iter()).await?;
+    Ok(papers.into_iter().map(|paper| Item::new(site, &beside, paper)).collect())
 }
 
 /// All papers, newest first
@@ -99,8 +111,7 @@ async fn papers(
         let cursor = link::segment(&params::cursor(&Place::of(last)));
         format!("<{base}/api/papers?limit={limit}&cursor={cursor}>; rel=\"next\"")
     });
-    let items: Vec<Item> = papers.into_iter().map(|paper| Item::new(&site, paper)).collect();
-    let mut response = Json(items).into_response();
+    let mut response = Json(items(&site, &base, papers).await?).into_response();
     if let Some(next) = next.and_then(|next| next.parse().ok()) {
         response.headers_mut().insert(LINK, next);
     }
@@ -119,7 +130,13 @@ async fn papers(
         (status = 404, description = "There is no such paper", body = Problem),
     )
 )]
-async fn paper(State(site): State<Shared>, Path(id): Path<String>) -> Result<Json<Facts>> {
+async fn paper(
+    State(site): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Facts>> {
     let paper = site.catalog.paper(&id).await?.ok_or_else(|| Error::no_paper(&id))?;
-    Ok(Json(Facts::new(&site, paper)))
+    let base = site.base(&headers)?;
+    let beside = Beside::papers(&site, &base, std::iter::once(&paper)).await?;
+    Ok(Json(Facts::new(&site, &beside, paper)))
 }

@@ -1,4 +1,4 @@
-//! Lists of papers: a day, a week, a month, everything, trending; as pages, and in the formats of
+//! Lists of papers: a day, a week, a month, a year, everything, trending; as pages, and in the formats of
 //! other programs under the same address with an extension.
 
 mod params;
@@ -31,7 +31,8 @@ pub(super) fn router() -> Router<Shared> {
         .route("/", get(front))
         .route("/papers/date/{day}", get(day))
         .route("/papers/week/{week}", get(week))
-        .route("/papers/month/{month}", get(month));
+        .route("/papers/month/{month}", get(month))
+        .route("/papers/year/{year}", get(year));
     for (kind, path) in [(Kind::All, "/papers/all"), (Kind::Trending, "/papers/trending")] {
         for format in std::iter::once(None).chain(Format::ALL.into_iter().map(Some)) {
             let end = format.map_or("", Format::extension);
@@ -104,6 +105,18 @@ async fn month(
 ) -> Result<Response> {
     let expected = "a month such as `2025-09`";
     let (period, format) = parse(&text, "month", expected, |p| matches!(p, Period::Month { .. }))?;
+    let params = Params::read(query, Sort::Date)?;
+    answer(&site, &headers, Wanted { kind: Kind::Period, period, params, format }).await
+}
+
+async fn year(
+    State(site): State<Shared>,
+    Path(text): Path<String>,
+    query: Given,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let expected = "a year such as `2025`";
+    let (period, format) = parse(&text, "year", expected, |p| matches!(p, Period::Year(_)))?;
     let params = Params::read(query, Sort::Date)?;
     answer(&site, &headers, Wanted { kind: Kind::Period, period, params, format }).await
 }

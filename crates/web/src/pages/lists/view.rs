@@ -81,6 +81,7 @@ impl List<'_> {
                 ("Daily", Period::Day(day), matches!(self.period, Period::Day(_))),
                 ("Weekly", Period::week_of(day), matches!(self.period, Period::Week { .. })),
                 ("Monthly", Period::month_of(day), matches!(self.period, Period::Month { .. })),
+                ("Yearly", Period::Year(day.year()), matches!(self.period, Period::Year(_))),
             ]
         });
         html! {
@@ -216,6 +217,7 @@ fn heading(kind: Kind, period: Period) -> &'static str {
         (Kind::All, _) => "All Papers",
         (_, Period::Week { .. }) => "Weekly Papers",
         (_, Period::Month { .. }) => "Monthly Papers",
+        (_, Period::Year(_)) => "Yearly Papers",
         _ => "Daily Papers",
     }
 }
@@ -254,6 +256,7 @@ fn path(period: &Period) -> String {
         Period::Day(_) => "date",
         Period::Week { .. } => "week",
         Period::Month { .. } => "month",
+        Period::Year(_) => "year",
         Period::All => return "/papers/all".into(),
     };
     format!("/papers/{kind}/{period}")

@@ -85,6 +85,7 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup>
         recent = site.catalog.runs(Some(slug), RECENT_RUNS).await?;
     }
     viewer::know_votes(site, std::iter::once(paper)).await?;
+    let submitters = site.catalog.submitters(&[&paper.id]).await?;
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let related = site.related.of(&site.search, &paper.id).await;
     // A page is whole without; only its address for other sites is then not absolute.
@@ -97,6 +98,7 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup>
         records: &records,
         recent: &recent,
         related: &related,
+        submitter: submitters.get(&paper.id),
     };
     Ok(page.render())
 }

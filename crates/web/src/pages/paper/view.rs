@@ -1,7 +1,7 @@
 //! A paper as a page.
 
 use maud::{Markup, html};
-use pressrun_catalog::{Paper, RecordHead, RunRow};
+use pressrun_catalog::{Paper, RecordHead, RunRow, Submitter};
 use pressrun_lab::manifest::{Code, StudySpec};
 use pressrun_lab::{Entry, Manifest, Record};
 use pressrun_search::Related;
@@ -9,6 +9,7 @@ use pressrun_search::Related;
 use super::meta;
 use crate::format::Format;
 use crate::pages::runs::table as runs_table;
+use crate::pages::submissions::list_control;
 use crate::rendered::Rendered;
 use crate::view::claims::{claims, sentence};
 use crate::view::measured::{log, section};
@@ -28,6 +29,8 @@ pub(super) struct PaperPage<'a> {
     pub recent: &'a [RunRow],
     /// Papers near this one in meaning.
     pub related: &'a [Related],
+    /// Who proposed it.
+    pub submitter: Option<&'a Submitter>,
 }
 
 impl PaperPage<'_> {
@@ -170,6 +173,9 @@ impl PaperPage<'_> {
                         li { a href=(link::doi(doi)) { "doi:" (doi) } }
                     }
                     @if let Some(url) = &paper.code_url { li { (self.code(url)) } }
+                    @if let Some(url) = paper.project_url.as_deref().and_then(link::outside) {
+                        li { a href=(url) { "Project page" } }
+                    }
                     @if self.rendered.is_some() {
                         li {
                             a href={ (link::paper(&paper.id)) "/record.json" } {
@@ -178,6 +184,7 @@ impl PaperPage<'_> {
                         }
                     }
                 }
+                (list_control(paper, self.submitter))
             }
         }
     }

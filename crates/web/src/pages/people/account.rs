@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
 use maud::{Markup, html};
-use pressrun_catalog::{Constraint, Profile, Scope, Session, Token};
+use pressrun_catalog::{About, Constraint, Profile, Scope, Session, Token};
 use serde_json::json;
 
 use super::sign_in::signed_out;
@@ -226,6 +226,7 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
     let sessions = site.catalog.sessions(person.id).await?;
     let tokens = site.catalog.tokens(person.id).await?;
     let votes = site.catalog.votes_of(person.id).await?;
+    let submissions = site.catalog.submissions_of(person.id).await?;
     let all = json!({
         "person": {
             "email": person.email, "short_name": person.handle, "name": person.name,
@@ -240,6 +241,14 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
             "name": token.name, "created_at": time(token.created_at),
             "used_at": token.used_at.map(time), "expires_at": token.expires_at.map(time),
             "scopes": token.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "submissions": submissions.iter().map(|submission| json!({
+            "at": time(submission.created_at), "state": submission.state.name(),
+            "about": match &submission.about {
+                About::Paper { id, .. } => json!({ "paper": id }),
+                About::Draft(paper) => json!({ "draft": paper }),
+            },
+            "remark": submission.remark, "answer": submission.answer,
         })).collect::<Vec<_>>(),
         "votes": votes.iter().map(|(paper, at)| json!({ "paper": paper, "at": time(*at) }))
             .collect::<Vec<_>>(),

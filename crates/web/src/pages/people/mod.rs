@@ -8,6 +8,7 @@ mod vote;
 use axum::Router;
 
 pub use self::sign_in::sign_in_url;
+pub(super) use self::vote::programs;
 
 use crate::site::Shared;
 

@@ -8,20 +8,26 @@ use axum::routing::post;
 use axum::{Json, Router};
 use pressrun_catalog::Scope;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::edge::viewer::SignedIn;
 use crate::pages::form::{Fields, place};
+use crate::pages::programs::Problem;
 use crate::site::Shared;
 use crate::{Error, Result};
 
 pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/papers/{id}/vote", post(vote))
-        .route("/api/papers/{id}/vote", post(vote_as_program))
+    Router::new().route("/papers/{id}/vote", post(vote))
+}
+
+pub(in crate::pages) fn programs() -> OpenApiRouter<Shared> {
+    OpenApiRouter::default().routes(routes!(vote_as_program))
 }
 
 /// How a paper stands after a vote.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Standing {
     voted: bool,
     votes: i64,
@@ -58,6 +64,33 @@ async fn vote(
     Ok(Redirect::to(place(fields.get("to"))).into_response())
 }
 
+/// A vote.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes what `set` reads")]
+struct Vote {
+    /// `1` to vote, `0` to take the vote back.
+    #[schema(pattern = "^[01]$")]
+    vote: String,
+}
+
+/// Vote for a paper
+///
+/// Doing the same again changes nothing. For a session, or a token with the scope `write`.
+#[utoipa::path(
+    post,
+    path = "/api/papers/{id}/vote",
+    tag = "Papers",
+    params(("id" = String, Path, description = "The paper's id")),
+    request_body(content = Vote, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "How the paper stands", body = Standing),
+        (status = 400, description = "The form cannot be read", body = Problem),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The token lacks the scope `write`", body = Problem),
+        (status = 404, description = "There is no such paper", body = Problem),
+        (status = 429, description = "Too often in a short time", body = Problem),
+    )
+)]
 async fn vote_as_program(
     State(site): State<Shared>,
     who: SignedIn,

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::schema::{RecordSchema, VerdictSchema, profile, state};
-use super::{hub, records, runs, search, studies};
+use super::{hub, people, records, runs, search, studies, submissions};
 use crate::Error;
 use crate::site::Shared;
 
@@ -44,10 +44,12 @@ impl Problem {
 pub(super) fn router() -> Router<Shared> {
     let (router, described) = OpenApiRouter::default()
         .merge(hub::programs())
+        .merge(people::programs())
         .merge(search::programs())
         .merge(records::programs())
         .merge(studies::programs())
         .merge(runs::programs())
+        .merge(submissions::programs())
         .split_for_parts();
     let document = Arc::new(schema::document(described));
     let text: Arc<str> = document.to_string().into();

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::events::BEFORE_ALL;
 use crate::pages::hub::moment;
 use crate::pages::programs::{self, Problem};
-use crate::params::{Pairs, Params};
-use crate::site::{BODY_LIMIT, Shared};
+use crate::params::{Pairs, Params, json};
+use crate::site::Shared;
 use crate::view::link;
 use crate::{Error, Result};
 
@@ -238,17 +238,14 @@ async fn start(
 }
 
 fn body_of(body: Result<Json<Start>, JsonRejection>) -> Result<Start> {
-    const EXPECTED: &str = "JSON such as `{\"profile\": \"quick\", \"seeds\": 3}`";
-    let invalid = |what, value, expected| Error::Invalid { what, value, expected };
-    let Json(start) = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: BODY_LIMIT },
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        _ => invalid("start of a run", rejection.body_text(), EXPECTED),
-    })?;
+    let expected = "JSON such as `{\"profile\": \"quick\", \"seeds\": 3}`";
+    let start = json(body, "start of a run", expected)?;
     match start.seeds {
-        Some(seeds) if !(1..=MAX_SEEDS).contains(&seeds) => {
-            Err(invalid("number of seeds", seeds.to_string(), "a number from 1 to 100"))
-        }
+        Some(seeds) if !(1..=MAX_SEEDS).contains(&seeds) => Err(Error::Invalid {
+            what: "number of seeds",
+            value: seeds.to_string(),
+            expected: "a number from 1 to 100",
+        }),
         _ => Ok(start),
     }
 }

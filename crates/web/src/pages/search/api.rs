@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query as Given, State};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use pressrun_search::query::{Field, Kind, MAX_BYTES, Query};
@@ -11,7 +12,7 @@ use pressrun_search::{Hit, Request, Suggestion};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::pages::hub::Item;
+use crate::pages::hub::{Beside, Item};
 use crate::pages::programs::Problem;
 use crate::params::{Pairs, Params};
 use crate::site::{Shared, Site};
@@ -45,6 +46,7 @@ const SUGGESTIONS: usize = 6;
 pub(super) async fn papers(
     State(site): State<Shared>,
     Given(pairs): Given<Pairs>,
+    headers: HeaderMap,
 ) -> Result<Json<Vec<Item>>> {
     let params = Params(pairs);
     let (source, limit) = (params.query(), params.limit()?);
@@ -55,7 +57,9 @@ pub(super) async fn papers(
     let request = Request { limit, runs: Arc::clone(&site.runs), ..Request::new(query) };
     let results = site.search.search(request).await.map_err(Error::Search)?;
     let mut papers = super::papers(&site, &results).await?;
-    let item = |hit: &Hit| Some(Item::found(&site, hit, papers.remove(&hit.id)?));
+    let base = site.base(&headers)?;
+    let beside = Beside::papers(&site, &base, papers.values()).await?;
+    let item = |hit: &Hit| Some(Item::found(&site, &beside, hit, papers.remove(&hit.id)?));
     Ok(Json(results.hits.iter().filter_map(item).collect()))
 }
 
@@ -117,7 +121,10 @@ impl From<Suggestion> for Suggested {
     ),
     responses(
         (status = 200, description = "Suggestions; none for a query with conditions",
-            body = Suggestions),
+            content(
+                (Suggestions = "application/json"),
+                (Vec<serde_json::Value> = "application/x-suggestions+json"),
+            )),
         (status = 400, description = "The text is too long, or there is no such form",
             body = Problem),
         (status = 503, description = "The index is being put right", body = Problem),
