@@ -19,6 +19,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "harvests", include_str!("../migrations/0007_harvests.sql")),
 ];
 
+/// The number of the last step.
+pub(crate) const fn newest() -> i64 {
+    MIGRATIONS[MIGRATIONS.len() - 1].0
+}
+
 /// Brings the database to the newest form.
 ///
 /// All steps are one transaction that takes the write lock first: of two programs that open a new
