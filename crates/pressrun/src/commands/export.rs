@@ -83,7 +83,10 @@ pub async fn take_in(args: &ImportArgs, file: &Path) -> Result<ExitCode> {
     let search = match Search::open(&folder(data), vectors(&args.embedder)?) {
         Ok(search) => search,
         Err(pressrun_search::Error::InUse { .. }) => {
-            bail!("a site is running on `{}`; stop it before an archive replaces it", data.display())
+            bail!(
+                "a site is running on `{}`; stop it before an archive replaces it",
+                data.display()
+            )
         }
         Err(error) => return Err(error).context("opening the search index"),
     };
