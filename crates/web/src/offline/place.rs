@@ -120,7 +120,7 @@ impl Scope {
     fn paper_of(&self, segment: &str) -> Option<String> {
         let (paper, format) = Format::split(segment);
         match format {
-            None => Some(paper(paper)),
+            None => Some(self::paper(paper)),
             // They name the living site, and would be five more files for each paper.
             Some(format) => (self.living.is_some() && self.studied.contains(paper))
                 .then(|| format!("papers/{}{}", name(paper), format.extension())),

@@ -55,7 +55,7 @@ pub(super) fn page() -> Markup {
         h1 { "Search" }
         p.lead { "Words of titles and names of authors; all have to be there." }
         div #offline-search data-root=(relative(super::place::SEARCH, "")) {
-            noscript { p { "Searching a copy needs JavaScript." } }
+            p { "Searching a copy needs JavaScript." }
         }
     };
     Page::new("Search", Nav::Elsewhere, body).render()
