@@ -61,7 +61,7 @@ async fn fill(url: &str) -> Result<(), sqlx::Error> {
         ),
         format!(
             "INSERT INTO votes (at, person, paper) {}SELECT i, i % {PEOPLE} + 1, \
-             'p' || (i / {PEOPLE} * 869 + i % 869 + 1) FROM n WHERE true ON CONFLICT DO NOTHING",
+             'p' || (i / {PEOPLE} * 860 + i % 860 + 1) FROM n WHERE true ON CONFLICT DO NOTHING",
             numbers(VOTES)
         ),
         "COMMIT".to_owned(),

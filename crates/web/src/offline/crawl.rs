@@ -1,6 +1,6 @@
 //! Asking the site for its pages, one after another that a page names.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,14 +44,15 @@ enum Done {
 /// Writes all pages.
 pub(super) async fn write(site: Site, folder: &Path, note: &Markup) -> Result<Report, Error> {
     let site = Arc::new(site);
-    let data = search::data(&site.catalog).await?;
     let studied = site.library.entries().iter();
-    let scope = Scope {
+    let mut scope = Scope {
         studied: studied.map(|entry| link::segment(entry.manifest.paper_id())).collect(),
         living: site.settings.public_url.clone(),
         missing: Default::default(),
-        searchable: data.is_some(),
+        searchable: false,
     };
+    let data = search::data(&site.catalog, &scope).await?;
+    scope.searchable = data.is_some();
     let mut shared = Shared {
         router: shared_router(site),
         scope,
@@ -89,8 +90,8 @@ async fn pass(shared: Shared) -> Result<(Shared, Report, Vec<String>), Error> {
     let mut report = Report::default();
     let mut missing = Vec::new();
     let mut waiting: VecDeque<(String, String)> = VecDeque::new();
-    // Places by address: a file is made of one address only.
-    let mut known: HashMap<String, ()> = HashMap::new();
+    // A file is made once, whatever addresses lead to it.
+    let mut known: HashSet<String> = HashSet::new();
     let start = ["/", "/papers/all", "/studies", "/runs", "/methodology", "/record.schema.json"];
     let mut found: Vec<(String, String)> = Vec::new();
     for address in start {
@@ -102,7 +103,7 @@ async fn pass(shared: Shared) -> Result<(Shared, Report, Vec<String>), Error> {
     loop {
         for (address, place) in found.drain(..) {
             // The page that searches is not the site's.
-            if place != SEARCH && known.insert(place.clone(), ()).is_none() {
+            if place != SEARCH && known.insert(place.clone()) {
                 waiting.push_back((address, place));
             }
         }

@@ -94,7 +94,7 @@ impl Scope {
         Some(match segments[..] {
             [""] => "index.html".into(),
             ["search"] if self.searchable => SEARCH.into(),
-            ["papers", paper] => return self.paper_of(paper),
+            ["papers", paper] => return self.paper(paper),
             ["papers", paper, "record.json"] => format!("records/paper-{}.json", name(paper)),
             ["runs"] => "runs/index.html".into(),
             ["runs", run] => format!("runs/{}.html", name(run)),
@@ -117,20 +117,15 @@ impl Scope {
         })
     }
 
-    fn paper_of(&self, segment: &str) -> Option<String> {
+    fn paper(&self, segment: &str) -> Option<String> {
         let (paper, format) = Format::split(segment);
         match format {
-            None => Some(self::paper(paper)),
+            None => Some(format!("papers/{}.html", name(paper))),
             // They name the living site, and would be five more files for each paper.
             Some(format) => (self.living.is_some() && self.studied.contains(paper))
                 .then(|| format!("papers/{}{}", name(paper), format.extension())),
         }
     }
-}
-
-/// The file of a paper, whose id is a segment of an address.
-pub(super) fn paper(segment: &str) -> String {
-    format!("papers/{}.html", name(segment))
 }
 
 /// A segment of an address as the name of a file: small letters, digits and `-._` stay, so that no two

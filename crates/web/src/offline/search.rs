@@ -5,7 +5,7 @@ use pressrun_catalog::{Catalog, Place};
 use serde_json::json;
 
 use super::Error;
-use super::place::relative;
+use super::place::{SEARCH, Scope, Target, relative};
 use crate::view::{Nav, Page, link};
 
 /// The script and its data. Data is a script as well, because a page that was opened from a folder may
@@ -22,7 +22,7 @@ const BATCH: u32 = 1000;
 const AUTHORS: usize = 12;
 
 /// Title, authors and address of every paper, as a script; nothing if it would be too large.
-pub(super) async fn data(catalog: &Catalog) -> Result<Option<String>, Error> {
+pub(super) async fn data(catalog: &Catalog, scope: &Scope) -> Result<Option<String>, Error> {
     let mut text = String::from("\"use strict\";\nwindow.pressrunPapers = [\n");
     let mut place: Option<Place> = None;
     loop {
@@ -30,7 +30,9 @@ pub(super) async fn data(catalog: &Catalog) -> Result<Option<String>, Error> {
         for paper in &papers {
             let authors: Vec<&str> =
                 paper.authors.iter().take(AUTHORS).map(|a| a.as_str()).collect();
-            let address = super::place::paper(&link::segment(&paper.id));
+            let Target::File { place: address, .. } = scope.target(&link::paper(&paper.id)) else {
+                continue;
+            };
             let dated = Place::of(paper).dated;
             let entry = json!([address, paper.title, authors.join(", "), dated]);
             // JSON is JavaScript; the two ends of lines that were not for long are so now.
@@ -54,7 +56,7 @@ pub(super) fn page() -> Markup {
     let body = html! {
         h1 { "Search" }
         p.lead { "Words of titles and names of authors; all have to be there." }
-        div #offline-search data-root=(relative(super::place::SEARCH, "")) {
+        div #offline-search data-root=(relative(SEARCH, "")) {
             p { "Searching a copy needs JavaScript." }
         }
     };
