@@ -180,7 +180,6 @@ fn walk_bounded(
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         return Err(unexpected(&name, "the end".into()));
     }
-    drop(entries);
     // To the end of the packed stream, where its own checksum is.
     let mut rest = archive.into_inner();
     io::copy(&mut rest, &mut io::sink()).map_err(Problem::Unreadable)?;
