@@ -212,17 +212,24 @@ async fn store(connection: &mut AnyConnection, batch: &Batch) -> Result<(), Prob
 /// Rows of a table that name a row that is not there.
 async fn dangling(connection: &mut AnyConnection, table: &Table) -> Result<Option<Problem>> {
     let name = table.name;
-    for &(column, other, key) in table.references {
+    for &(columns, other, keys) in table.references {
+        let all: Vec<&str> = columns.split(", ").collect();
+        let there = all.iter().map(|column| format!("child.{column} IS NOT NULL"));
+        let same =
+            all.iter().zip(keys.split(", ")).map(|(c, key)| format!("parent.{key} = child.{c}"));
         let from = format!(
-            "FROM {name} AS child WHERE child.{column} IS NOT NULL \
-             AND NOT EXISTS (SELECT 1 FROM {other} AS parent WHERE parent.{key} = child.{column})"
+            "FROM {name} AS child WHERE {} AND NOT EXISTS (SELECT 1 FROM {other} AS parent WHERE {})",
+            there.collect::<Vec<_>>().join(" AND "),
+            same.collect::<Vec<_>>().join(" AND ")
         );
-        let sql = format!("SELECT COUNT(*), MIN(CAST(child.{column} AS TEXT)) {from}");
+        let value = all.iter().map(|column| format!("CAST(child.{column} AS TEXT)"));
+        let value = value.collect::<Vec<_>>().join(" || ', ' || ");
+        let sql = format!("SELECT COUNT(*), MIN({value}) {from}");
         let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
         let rows: i64 = row.try_get(0)?;
         if rows > 0 {
             let value = row.try_get(1)?;
-            return Ok(Some(Problem::Dangling { table: name, column, other, value, rows }));
+            return Ok(Some(Problem::Dangling { table: name, columns, other, value, rows }));
         }
     }
     Ok(None)

@@ -95,7 +95,7 @@ struct Table {
     key: &'static str,
     /// Which rows, as a condition of SQL, if not all.
     only: Option<&'static str>,
-    /// Foreign keys: column, table, column there.
+    /// Foreign keys: columns, table, columns there; several with commas between them.
     references: &'static [(&'static str, &'static str, &'static str)],
     columns: &'static [Column],
 }

@@ -79,13 +79,13 @@ pub enum Problem {
     },
     /// Rows name others that are not there.
     #[error(
-        "names rows of `{other}` that it does not have: `{column}` = `{value}` in `{table}`; such rows: {rows}"
+        "names rows of `{other}` that it does not have: `{columns}` = `{value}` in `{table}`; such rows: {rows}"
     )]
     Dangling {
         /// Their table.
         table: &'static str,
-        /// The column that names another row.
-        column: &'static str,
+        /// The columns that name another row.
+        columns: &'static str,
         /// The table of the other row.
         other: &'static str,
         /// The first value of which there is no row.

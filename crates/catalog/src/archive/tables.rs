@@ -274,8 +274,9 @@ mod tests {
             assert_eq!(there, listed.collect(), "columns of {name}");
 
             let keys = format!(
-                "SELECT \"from\" || ' ' || \"table\" || ' ' || \"to\" \
-                 FROM pragma_foreign_key_list('{name}')"
+                "SELECT group_concat(\"from\", ', ') || ' ' || \"table\" || ' ' || \
+                 group_concat(\"to\", ', ') FROM (SELECT * FROM pragma_foreign_key_list('{name}') \
+                 ORDER BY id, seq) GROUP BY id"
             );
             let there: BTreeSet<String> = names(&catalog, keys).await.into_iter().collect();
             let listed = table.references.iter().map(|(column, other, key)| {
