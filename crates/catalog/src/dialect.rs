@@ -17,6 +17,14 @@ use crate::{Constraint, Result};
 /// transaction that has read would fail at its first write if another had written in between.
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 
+/// Begins a transaction that reads the database as it is at its first statement, whatever is written
+/// meanwhile. (On PostgreSQL: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`.)
+pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN";
+
+/// Puts off the check of foreign keys to the end of the transaction, for rows that name others of their
+/// own table. (On PostgreSQL a key has to be declared deferrable for it.)
+pub(crate) const DEFER_KEYS: &str = "PRAGMA defer_foreign_keys = ON";
+
 /// What a subquery that picks a row of the queue ends in. With one writer nothing is needed; where
 /// writers run side by side it is `FOR UPDATE SKIP LOCKED`.
 pub(crate) const SKIP_LOCKED: &str = "";

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::RunState;
+use crate::archive::Problem;
 
 /// An error of the catalogue; each variant carries the facts a reader needs to act.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,15 @@ pub enum Error {
         run: String,
         /// The run that the record names.
         record: String,
+    },
+    /// An archive cannot be taken in. The database is as it was.
+    #[error("`{path}` {problem}")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        problem: Problem,
     },
     /// A value given by the caller does not have the form it must have.
     #[error("{what} `{value}` is not valid; expected {expected}")]

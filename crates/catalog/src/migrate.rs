@@ -20,6 +20,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "submissions", include_str!("../migrations/0010_submissions.sql")),
 ];
 
+/// The number of the last step.
+pub(crate) const fn newest() -> i64 {
+    MIGRATIONS[MIGRATIONS.len() - 1].0
+}
+
 /// Brings the database to the newest form.
 ///
 /// All steps are one transaction that takes the write lock first: of two programs that open a new

@@ -42,11 +42,21 @@ pub enum Command {
     /// (JSON); Atom, as of arXiv's API, RSS and RDF; answers of OAI-PMH (`arXiv`, `oai_dc`); BibTeX;
     /// the text of a Daily Papers listing.
     ///
+    /// An archive of `pressrun export` comes in as a whole or not at all, into a site that nobody has
+    /// used yet.
+    ///
     /// Good records go in, each bad one is named with file, line and reason. What is known already is
     /// added to, never taken away. A harvest that is broken off goes on where it was when the same
     /// command is given again. Exit status: 0 if all went in, 1 if some records were bad, 2 if nothing
     /// could be done.
     Import(ImportArgs),
+    /// Leave with everything: write all that the site knows to one file, or as a folder of pages.
+    ///
+    /// The file holds papers, lists, records, runs, people with their e-mail addresses, hashes of
+    /// tokens, votes, waiting mail and settings; who is signed in and sign-in links stay behind. Only
+    /// its owner may read it; keep it as you keep the database. `pressrun import FILE` takes it in. It
+    /// is a tar file of JSON Lines packed with zstd. A site may be running: the file is as of one moment.
+    Export(ExportArgs),
     /// Search the papers, in the language of the search box.
     Search(SearchArgs),
     /// Build the search index anew.
@@ -278,12 +288,41 @@ pub struct ImportArgs {
     /// stays on that.
     #[arg(long, value_name = "DAY")]
     pub list_on: Option<Date>,
+    /// Let an archive take the place of all that is there, which is kept beside it as an archive.
+    #[arg(long)]
+    pub replace: bool,
     /// Year of a listing's day, which has none; by default the most recent such day.
     #[arg(long)]
     pub year: Option<i16>,
     /// Fetching.
     #[command(flatten)]
     pub fetch: FetchArgs,
+    /// Database.
+    #[command(flatten)]
+    pub site: SiteData,
+    /// Embedder.
+    #[command(flatten)]
+    pub embedder: EmbedderArgs,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// File to write, which must not exist yet; `-` is standard output.
+    #[arg(required_unless_present = "html", conflicts_with = "html", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Leave out what is private of people: addresses, tokens, who voted, mail, where harvests stand.
+    #[arg(long, conflicts_with = "html")]
+    pub public: bool,
+    /// Write the site as pages instead, which any browser opens from the folder and any server of files
+    /// serves; a new folder, or one that was written so before.
+    #[arg(long, value_name = "FOLDER")]
+    pub html: Option<PathBuf>,
+    /// Where the living site is: what the pages leave out leads there, e.g.
+    /// `https://papers.example.org`.
+    #[arg(long, env = "PRESSRUN_PUBLIC_URL", value_name = "URL")]
+    #[arg(value_parser = pressrun_web::public_url)]
+    pub public_url: Option<String>,
     /// Database.
     #[command(flatten)]
     pub site: SiteData,

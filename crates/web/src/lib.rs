@@ -9,6 +9,7 @@ mod error;
 mod format;
 mod fresh;
 mod number;
+pub mod offline;
 mod pages;
 mod params;
 mod picture;

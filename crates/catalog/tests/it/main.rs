@@ -1,5 +1,6 @@
 //! Tests of the catalogue through its public face, in one binary.
 
+mod archive;
 mod concurrency;
 mod crash;
 mod forms;

@@ -1,24 +1,27 @@
 //! `pressrun import`: papers from files and from elsewhere.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use pressrun_catalog::import::{Options, Progress, Report, import_file};
-use pressrun_catalog::{Catalog, NewPaper};
+use pressrun_catalog::{Catalog, NewPaper, archive};
 use pressrun_harvest::{Fetcher, Harvester, Limits, Lookup, Policy, Source, Wish};
 use pressrun_search::{Feeder, Search};
 
 use super::index::spent;
 use super::progress::{SHARE, bar};
 use super::search::{folder, vectors};
-use super::{catalog, library};
+use super::{catalog, export, library};
 use crate::cli::{FetchArgs, ImportArgs};
 
 /// Imports what is named.
 pub async fn import(args: ImportArgs) -> Result<ExitCode> {
     let wanted = wanted(&args)?;
+    if let Some(file) = archive_of(&wanted)? {
+        return export::take_in(&args, file).await;
+    }
     let catalog = catalog(&args.site.data).await?;
     // The papers of this build come first, so that a listing of them finds them there.
     let own: Vec<NewPaper> =
@@ -91,6 +94,24 @@ fn policy(args: &FetchArgs, limits: Limits) -> Policy {
 pub fn lookup(args: &FetchArgs) -> Result<Lookup> {
     let lookup = Lookup::new(Fetcher::new(policy(args, Lookup::limits())));
     Ok(lookup.with_servers(args.arxiv_url.as_deref(), args.doi_url.as_deref())?)
+}
+
+/// The archive that is to be imported, if it is one.
+fn archive_of(wanted: &[Wanted]) -> Result<Option<&Path>> {
+    for one in wanted {
+        // A file that cannot be opened is reported where it is read.
+        if let Wanted::File(path) = one
+            && archive::is_archive(path).unwrap_or(false)
+        {
+            anyhow::ensure!(
+                wanted.len() == 1,
+                "`{}` is an archive; import it by itself: it takes the place of what is there",
+                path.display()
+            );
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// What fetches papers for this catalogue.

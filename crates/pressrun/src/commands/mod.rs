@@ -12,6 +12,7 @@ use crate::cli::Command;
 mod data;
 mod doctor;
 mod embed;
+mod export;
 mod import;
 mod index;
 mod mcp;
@@ -34,6 +35,7 @@ pub fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Show(args) => show::show(&args),
         Command::Import(args) => block_on(import::import(args)),
         Command::Index(args) => block_on(index::index(args)),
+        Command::Export(args) => block_on(export::export(args)),
         Command::Search(args) => block_on(search::search(args)),
         Command::Score(args) => score::score(&args),
         Command::User(args) => block_on(user::user(args)),

@@ -4,6 +4,7 @@ mod command_line;
 mod crash;
 mod embed;
 mod import;
+mod leaving;
 mod search;
 mod server;
 mod site;

@@ -9,6 +9,7 @@ mod formats;
 mod html;
 mod hub;
 mod lists;
+mod offline;
 mod operations;
 mod pages;
 mod paper;

@@ -1,0 +1,5 @@
+//! Leaving with everything, and coming back.
+
+mod broken;
+mod fixture;
+mod whole;
