@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use crate::bounded::Bounded;
 use crate::edge::limits::Limits;
 use crate::edge::metrics::Metrics;
+use crate::prose::Proses;
 use crate::related::Related;
 use crate::rendered::Cache;
 use crate::{Error, Result, address, edge, pages};
@@ -81,6 +82,8 @@ pub struct Site {
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) related: Related,
     pub(crate) limits: Limits,
+    /// Comments that were shown last, as HTML.
+    pub(crate) prose: Proses,
     /// Pictures of papers that were asked for last, by what they show.
     pub(crate) pictures: Bounded<String, Bytes>,
     /// Held while a run is started, so that counting and queueing are one step.
@@ -114,6 +117,7 @@ impl Site {
             search,
             related: Related::default(),
             limits: Limits::new(),
+            prose: Proses::default(),
             pictures: Bounded::new(PICTURES),
             metrics: Metrics::new(),
             rendered: Cache::default(),

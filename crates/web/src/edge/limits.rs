@@ -19,6 +19,8 @@ pub(crate) struct Limits {
     networks: DefaultKeyedRateLimiter<u128>,
     /// Votes, edits and the like of one person: 60 at once, then two a second.
     people: DefaultKeyedRateLimiter<i64>,
+    /// Comments, reports and claims of one person: 10 at once, then two a minute.
+    comments: DefaultKeyedRateLimiter<i64>,
     requests: AtomicU32,
 }
 
@@ -28,6 +30,7 @@ impl Limits {
             mails: DefaultKeyedRateLimiter::keyed(quota(5, 600.0)),
             networks: DefaultKeyedRateLimiter::keyed(quota(20, 60.0)),
             people: DefaultKeyedRateLimiter::keyed(quota(60, 0.5)),
+            comments: DefaultKeyedRateLimiter::keyed(quota(10, 30.0)),
             requests: AtomicU32::new(0),
         }
     }
@@ -57,12 +60,22 @@ impl Limits {
         self.people.check_key(&person).map_err(|_| Error::TooOften)
     }
 
+    /// One more text that a person puts before others.
+    ///
+    /// # Errors
+    /// [`Error::TooOften`]
+    pub(crate) fn comment(&self, person: i64) -> Result<()> {
+        self.tidy();
+        self.comments.check_key(&person).map_err(|_| Error::TooOften)
+    }
+
     /// Forgets keys that are back at their beginning, now and then.
     fn tidy(&self) {
         if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDIED) {
             self.mails.retain_recent();
             self.networks.retain_recent();
             self.people.retain_recent();
+            self.comments.retain_recent();
         }
     }
 }
@@ -107,6 +120,8 @@ mod tests {
         assert!(!limits.mail_to("a@example.org") && limits.mail_to("b@example.org"));
         assert!((0..60).all(|_| limits.act(1).is_ok()));
         assert!(limits.act(1).is_err() && limits.act(2).is_ok());
+        assert!((0..10).all(|_| limits.comment(1).is_ok()));
+        assert!(limits.comment(1).is_err() && limits.comment(2).is_ok());
     }
 
     #[test]

@@ -64,7 +64,19 @@ fn harmless(html: &str) {
             "ul",
             "math",
         ];
-        let math = bare.len() > 1 && bare.starts_with('m') && bare != "maction" && bare != "meta";
+        let others = [
+            "maction",
+            "main",
+            "malignmark",
+            "map",
+            "mark",
+            "marquee",
+            "menu",
+            "meta",
+            "meter",
+            "mglyph",
+        ];
+        let math = bare.len() > 1 && bare.starts_with('m') && !others.contains(&bare);
         assert!(known.contains(&bare) || math, "<{name}> in {html}");
         for (attribute, value) in attributes {
             assert!(!attribute.starts_with("on"), "{attribute} in {html}");
@@ -231,7 +243,7 @@ fn nothing_grows_without_end() {
 
 #[test]
 fn a_beginning_is_a_line() {
-    assert_eq!(beginning("# A *b*\n\n<script>c</script> $x$", 80), "A b <script>c</script> x");
+    assert_eq!(beginning("# A *b*\n\nd <script>c</script> $x$", 80), "A b d <script>c</script> x");
     assert_eq!(beginning(&"wort ".repeat(100), 20), "wort wort wort wort…");
     assert_eq!(beginning("", 20), "");
 }

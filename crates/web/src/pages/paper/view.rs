@@ -8,6 +8,7 @@ use pressrun_search::Related;
 
 use super::meta;
 use crate::format::Format;
+use crate::pages::discussion::Replies;
 use crate::pages::runs::table as runs_table;
 use crate::rendered::Rendered;
 use crate::view::claims::{claims, sentence};
@@ -28,6 +29,12 @@ pub(super) struct PaperPage<'a> {
     pub recent: &'a [RunRow],
     /// Papers near this one in meaning.
     pub related: &'a [Related],
+    /// What authors say about the verdicts.
+    pub replies: &'a Replies,
+    /// Who of this site is an author.
+    pub authors: Markup,
+    /// What people say about the paper.
+    pub discussion: Markup,
 }
 
 impl PaperPage<'_> {
@@ -68,7 +75,7 @@ impl PaperPage<'_> {
             section.box aria-label="Cite" {
                 h2 { "Cite" }
                 p.exports { @for format in files { (one(format)) } }
-                p.exports { "Follow its verdicts: " @for format in feeds { (one(format)) } }
+                p.exports { "Follow verdicts and comments: " @for format in feeds { (one(format)) } }
                 (export::unapi(&self.paper.id))
             }
         }
@@ -102,6 +109,7 @@ impl PaperPage<'_> {
                 }
                 h1 { (paper.title) }
                 @if !paper.authors.is_empty() { p.authors { (paper.authors.join(", ")) } }
+                (self.authors)
                 div.meta {
                     (badge::paper(paper.verdicts.as_ref(), self.runnable()))
                     (vote::control(paper))
@@ -215,7 +223,7 @@ impl PaperPage<'_> {
             @if let Some(entry) = self.entry {
                 (section("Claims and verdicts", &html! {
                     (self.verdict_note())
-                    (claims(&entry.manifest, self.record()))
+                    (claims(&entry.manifest, self.record(), |claim| self.replies.said(claim)))
                 }))
             }
             @if let Some(rendered) = self.rendered { (rendered.measured) }
@@ -251,6 +259,7 @@ impl PaperPage<'_> {
                     }
                 }))
             }
+            (self.discussion)
         }
     }
 

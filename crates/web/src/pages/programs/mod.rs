@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::schema::{RecordSchema, VerdictSchema, profile, state};
-use super::{hub, records, runs, search, studies};
+use super::{discussion, hub, records, runs, search, studies};
 use crate::Error;
 use crate::site::Shared;
 
@@ -44,6 +44,7 @@ impl Problem {
 pub(super) fn router() -> Router<Shared> {
     let (router, described) = OpenApiRouter::default()
         .merge(hub::programs())
+        .merge(discussion::programs())
         .merge(search::programs())
         .merge(records::programs())
         .merge(studies::programs())
