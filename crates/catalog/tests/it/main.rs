@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod crash;
+mod discussion;
 mod forms;
 mod importing;
 mod lists;
