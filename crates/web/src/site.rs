@@ -63,8 +63,9 @@ impl Default for Settings {
     }
 }
 
-/// Largest body of a request: forms here have a handful of short fields.
-pub(crate) const BODY_LIMIT: usize = 64 << 10;
+/// Largest body of a request: a comment of the most characters in any script, as forms encode it (four
+/// bytes a character and three letters a byte), with a few short fields.
+pub(crate) const BODY_LIMIT: usize = 128 << 10;
 
 /// Pictures kept; one takes some thirty kilobytes.
 const PICTURES: usize = 256;

@@ -110,6 +110,7 @@ static ALLOWED: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .clean_content_tags(HashSet::from(["script", "style"]))
         .tag_attributes(attributes)
         .tag_attribute_values(values)
+        .set_tag_attribute_value("th", "scope", "col")
         .generic_attributes(HashSet::new())
         .allowed_classes(classes)
         .url_schemes(HashSet::from(["http", "https", "mailto"]))

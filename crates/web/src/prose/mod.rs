@@ -70,8 +70,15 @@ fn options() -> Options {
 
 /// A text as HTML.
 pub(crate) fn render(text: &str, people: &People) -> String {
-    let mut writer =
-        Writer { people, open: Vec::new(), depth: 0, links: 0, verbatim: 0, formulas: 0 };
+    let mut writer = Writer {
+        people,
+        open: Vec::new(),
+        depth: 0,
+        links: 0,
+        verbatim: 0,
+        formulas: 0,
+        heading: HeadingLevel::H2,
+    };
     let mut events = Vec::new();
     for event in TextMergeStream::new(Parser::new_ext(text, options())) {
         writer.take(event, &mut events);
@@ -93,6 +100,8 @@ struct Writer<'p> {
     /// Open blocks of code.
     verbatim: usize,
     formulas: usize,
+    /// The last heading's rank; the page's own above the text at first.
+    heading: HeadingLevel,
 }
 
 impl Writer<'_> {
@@ -114,7 +123,8 @@ impl Writer<'_> {
     fn start<'t>(&mut self, tag: Tag<'t>, out: &mut Vec<Event<'t>>) {
         let shown = match tag {
             Tag::Heading { level, .. } => {
-                let (level, id, classes, attrs) = (demoted(level), None, Vec::new(), Vec::new());
+                self.heading = demoted(level).min(below(self.heading));
+                let (level, id, classes, attrs) = (self.heading, None, Vec::new(), Vec::new());
                 Some(Tag::Heading { level, id, classes, attrs })
             }
             Tag::HtmlBlock => Some(Tag::Paragraph),
@@ -141,7 +151,7 @@ impl Writer<'_> {
         self.links -= usize::from(matches!(tag, TagEnd::Link));
         self.verbatim -= usize::from(matches!(tag, TagEnd::CodeBlock));
         out.push(Event::End(match tag {
-            TagEnd::Heading(level) => TagEnd::Heading(demoted(level)),
+            TagEnd::Heading(_) => TagEnd::Heading(self.heading),
             TagEnd::HtmlBlock => TagEnd::Paragraph,
             tag => tag,
         }));
@@ -171,6 +181,16 @@ fn demoted(level: HeadingLevel) -> HeadingLevel {
         HeadingLevel::H2 => HeadingLevel::H4,
         HeadingLevel::H3 => HeadingLevel::H5,
         _ => HeadingLevel::H6,
+    }
+}
+
+/// The highest rank that may stand under a heading of that rank.
+fn below(level: HeadingLevel) -> HeadingLevel {
+    match level {
+        HeadingLevel::H1 | HeadingLevel::H2 => HeadingLevel::H3,
+        HeadingLevel::H3 => HeadingLevel::H4,
+        HeadingLevel::H4 => HeadingLevel::H5,
+        HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
     }
 }
 

@@ -107,7 +107,7 @@ fn markdown_becomes_html() {
         "<strong>more</strong>",
         "<li>one</li>",
         "<blockquote>\n<p>quoted</p>",
-        "<th>a</th>",
+        "<th scope=\"col\">a</th>",
         "<td>1</td>",
         "<pre><code>let a = 1 &lt; 2;",
         "<del>gone</del>",
@@ -115,6 +115,14 @@ fn markdown_becomes_html() {
         assert!(html.contains(part), "{part} in {html}");
     }
     harmless(&html);
+}
+
+#[test]
+fn headings_follow_each_other() {
+    let html = shown("### a\n\n# b\n\n###### c\n\n## d\n\n### e");
+    let names: Vec<String> = tags(&html).into_iter().map(|(name, _)| name).collect();
+    let wanted = ["h3", "/h3", "h3", "/h3", "h4", "/h4", "h4", "/h4", "h5", "/h5"];
+    assert_eq!(names, wanted);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod assets;
 mod charts;
 mod demo;
+mod discussion;
 mod errors;
 mod formats;
 mod html;

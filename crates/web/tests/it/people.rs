@@ -8,18 +8,18 @@ use pressrun_web::Settings;
 use crate::site::{Answer, HOST, TestSite};
 
 /// Somebody with a browser.
-struct Browser<'a> {
-    site: &'a TestSite,
-    cookie: String,
+pub struct Browser<'a> {
+    pub site: &'a TestSite,
+    pub cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    fn new(site: &'a TestSite) -> Self {
+    pub fn new(site: &'a TestSite) -> Self {
         Self { site, cookie: String::new() }
     }
 
     /// Signed in, by a link.
-    async fn of(site: &'a TestSite, email: &str, role: Role) -> Self {
+    pub async fn of(site: &'a TestSite, email: &str, role: Role) -> Self {
         let (secret, email) = (Secret::new(), email.parse::<Email>().unwrap());
         let link = Link { email: Some(email), role, return_to: "/".into() };
         site.catalog.offer_sign_in(&secret, &link, None).await.unwrap();
@@ -29,13 +29,13 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         let request = Request::get(path).header("host", HOST).header("accept", "text/html");
         let request = request.header("cookie", &self.cookie).body(Body::empty()).unwrap();
         self.site.ask(request).await
     }
 
-    async fn post(&mut self, path: &str, form: &str) -> Answer {
+    pub async fn post(&mut self, path: &str, form: &str) -> Answer {
         let origin = format!("http://{HOST}");
         let cookie = self.cookie.clone();
         let headers =
@@ -167,6 +167,20 @@ async fn other_sites_cannot_act() {
         "/account/delete",
         "/papers/demo-paper/vote",
         "/api/papers/demo-paper/vote",
+        "/account/mail",
+        "/papers/demo-paper/comments",
+        "/papers/demo-paper/comments/1/edit",
+        "/papers/demo-paper/comments/1/delete",
+        "/papers/demo-paper/comments/1/report",
+        "/papers/demo-paper/comments/1/hide",
+        "/papers/demo-paper/claim",
+        "/papers/demo-paper/claims/C1/reply",
+        "/moderation/claims",
+        "/moderation/reports",
+        "/moderation/replies",
+        "/people/ada/block",
+        "/api/papers/demo-paper/comments",
+        "/api/settings/papers/claim",
     ] {
         let foreign = [
             ("origin", "https://evil.example"),

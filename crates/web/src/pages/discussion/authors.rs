@@ -246,8 +246,8 @@ async fn replying(
         let by = reply.by.as_ref().map(|by| by.id);
         reply.claim == claim && by == Some(viewer.person.id)
     });
-    let (text, disputed) = mine.map_or(("", false), |reply| (&reply.text, reply.disputed));
-    let body = html! { (reply_form(&site, &paper, run, &claim, text, disputed)) };
+    let (text, disputed) = mine.map_or(("", false), |reply| (reply.text.as_str(), reply.disputed));
+    let body = reply_form(&site, &paper, run, &claim, (text, disputed), &html! {});
     Ok(Page::new("Reply to a verdict", Nav::Papers, body).render())
 }
 
@@ -256,8 +256,8 @@ fn reply_form(
     paper: &Paper,
     run: &str,
     claim: &str,
-    text: &str,
-    disputed: bool,
+    (text, disputed): (&str, bool),
+    preview: &Markup,
 ) -> Markup {
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let claims = entry.map(|entry| entry.manifest.claims.as_slice()).unwrap_or_default();
@@ -267,6 +267,7 @@ fn reply_form(
             h1 { "Reply to the verdict of " (claim) }
             p { a href={ (link::paper(&paper.id)) "#" (link::anchor(claim)) } { (paper.title) } }
             @if let Some(claim) = wording { blockquote.box { (claim.text) } }
+            (preview)
             form.stack method="post"
                 action={ (link::paper(&paper.id)) "/claims/" (link::segment(claim)) "/reply" } {
                 input type="hidden" name="run" value=(run);
@@ -311,10 +312,9 @@ async fn reply(
     verdict(&site, &paper, run, &claim).await?;
     check_length(text)?;
     if fields.get("do") == "preview" {
-        let body = html! {
-            div.narrow { h2 { "Preview" } div.box.preview { (previewed(&site, text).await?) } }
-            (reply_form(&site, &paper, run, &claim, text, disputed))
-        };
+        let said = previewed(&site, text).await?;
+        let preview = html! { h2 { "Preview" } div.box.preview { (said) } };
+        let body = reply_form(&site, &paper, run, &claim, (text, disputed), &preview);
         let page = Page::new("Preview of a reply", Nav::Papers, body);
         return Ok(page.render().into_response());
     }

@@ -83,7 +83,7 @@ async fn edit(
     if fields.get("do") == "preview" {
         let body = html! {
             h1 { "Preview" }
-            div.box.preview { (previewed(&site, text).await?) }
+            h2.sr { "Your text" } div.box.preview { (previewed(&site, text).await?) }
             (forms(&paper, &comment, text))
         };
         return Ok(page("Preview of a comment", &body).into_response());

@@ -90,7 +90,7 @@ async fn write(
             div.narrow {
                 h1 { "Preview" }
                 p { "On " a href=(link::paper(&paper.id)) { (paper.title) } ". Nothing is posted yet." }
-                div.box.preview { (previewed(&site, text).await?) }
+                h2.sr { "Your text" } div.box.preview { (previewed(&site, text).await?) }
                 (view::form(&paper.id, parent, text))
             }
         };

@@ -50,7 +50,7 @@ fn pages(paper: &Paper, page: u32, pages: u32) -> Markup {
     };
     html! {
         @if pages > 1 {
-            nav.pages aria-label="Pages of the discussion" {
+            nav.pager aria-label="Pages of the discussion" {
                 @if page > 1 { a rel="prev" href=(address(page - 1)) { "Earlier comments" } }
                 span { "Page " (page) " of " (pages) }
                 @if page < pages { a rel="next" href=(address(page + 1)) { "Later comments" } }
@@ -67,7 +67,7 @@ fn one(site: &Site, comment: &Comment, viewer: Option<&Viewer>) -> Markup {
         article id=(name) class=(class) aria-label={ "Comment " (comment.number) } {
             @match &comment.by {
                 Some(by) => {
-                    (head(comment, by))
+                    (head(comment, by, &format!("#comment-{}", comment.number)))
                     @if let Some(hidden) = &comment.hidden {
                         p.fine { "Hidden from others by a curator: " (hidden.reason) }
                     }
@@ -87,12 +87,13 @@ fn one(site: &Site, comment: &Comment, viewer: Option<&Viewer>) -> Markup {
     }
 }
 
-fn head(comment: &Comment, by: &Speaker) -> Markup {
+/// Who wrote it and when, with a link to its place.
+fn head(comment: &Comment, by: &Speaker, place: &str) -> Markup {
     let own = link::comment(&comment.paper, comment.number);
     html! {
         p.by {
             (speaker(by))
-            a.when href={ "#comment-" (comment.number) } { (date::moment(comment.created_at)) }
+            a.when href=(place) { (date::moment(comment.created_at)) }
             @if let Some(parent) = comment.parent {
                 a.fine href={ (link::comment(&comment.paper, parent)) } { "to #" (parent) }
             }
@@ -138,9 +139,11 @@ fn actions(comment: &Comment, by: &Speaker, viewer: Option<&Viewer>) -> Markup {
 
 /// A comment that a form is about.
 pub(super) fn quoted(site: &Site, comment: &Comment) -> Markup {
+    let place = link::comment(&comment.paper, comment.number);
     html! {
+        h2.sr { "The comment" }
         blockquote.box {
-            @if let Some(by) = &comment.by { (head(comment, by)) }
+            @if let Some(by) = &comment.by { (head(comment, by, &place)) }
             (said(&site.prose.html(&comment.text, &comment.mentions, "")))
         }
     }
@@ -176,6 +179,7 @@ pub(super) fn text_field(label: &str, text: &str) -> Markup {
 /// Who of this site is an author of a paper.
 pub(in crate::pages) async fn authors_here(site: &Site, paper: &Paper) -> Result<Markup> {
     let authors = site.catalog.authors_here(&paper.id).await?;
+    let claim = format!("{}/claim", link::paper(&paper.id));
     Ok(html! {
         p.fine.authors-here {
             @if !authors.is_empty() {
@@ -186,7 +190,11 @@ pub(in crate::pages) async fn authors_here(site: &Site, paper: &Paper) -> Result
                 }
                 ". "
             }
-            a href={ (link::paper(&paper.id)) "/claim" } { "I am an author of this paper" }
+            @if viewer::current().is_some() {
+                a href=(claim) { "I am an author of this paper" }
+            } @else {
+                a href={ "/sign-in?to=" (link::segment(&claim)) } { "I am an author of this paper" }
+            }
         }
     })
 }
