@@ -89,22 +89,29 @@ async fn page(site: &Site, viewer: &Viewer, new_token: Option<&str>) -> Result<R
                 h2 #data { "Your data" }
                 p { a href="/account/data.json" { "Everything that is stored about you, as JSON" } }
             }
-            section aria-labelledby="end" {
-                h2 #end { "Delete the account" }
-                form.stack method="post" action="/account/delete" {
-                    p {
-                        "Your votes, comments, tokens and sessions go with it, at once and for good. Of a "
-                        "comment that somebody has answered the empty place stays."
-                     }
-                    label for="confirm" { "To confirm, type your short name, " code { (person.handle) } }
-                    input #confirm name="confirm" required autocomplete="off" autocapitalize="none";
-                    button.button.second { "Delete my account" }
-                }
-            }
+            (ending(&person.handle))
         }
     };
     let page = Page::new("Your account", Nav::Elsewhere, body).render();
     Ok(([(CACHE_CONTROL, "no-store")], page).into_response())
+}
+
+/// The end of the account.
+fn ending(handle: &str) -> Markup {
+    html! {
+        section aria-labelledby="end" {
+            h2 #end { "Delete the account" }
+            form.stack method="post" action="/account/delete" {
+                p {
+                    "Your votes, comments, tokens and sessions go with it, at once and for good. Of a "
+                    "comment that somebody has answered the empty place stays."
+                }
+                label for="confirm" { "To confirm, type your short name, " code { (handle) } }
+                input #confirm name="confirm" required autocomplete="off" autocapitalize="none";
+                button.button.second { "Delete my account" }
+            }
+        }
+    }
 }
 
 fn mail_form(wanted: bool) -> Markup {
