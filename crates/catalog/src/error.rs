@@ -44,6 +44,34 @@ pub enum Error {
         /// Run that was asked for.
         run: String,
     },
+    /// There is no such comment, or none that may be read here.
+    #[error("paper `{paper}` has no comment {number}")]
+    UnknownComment {
+        /// The paper.
+        paper: String,
+        /// Number that was asked for.
+        number: i64,
+    },
+    /// Nobody of that number claims to be an author of that paper.
+    #[error("person {person} claims nothing of paper `{paper}`")]
+    UnknownClaim {
+        /// The paper.
+        paper: String,
+        /// The person.
+        person: i64,
+    },
+    /// There is no such reply to a verdict.
+    #[error("no reply {id} to a verdict")]
+    UnknownReply {
+        /// Number that was asked for.
+        id: i64,
+    },
+    /// What was to be changed is not for that person to change.
+    #[error("this is not theirs to change")]
+    NotTheirs,
+    /// Only confirmed authors of the paper may do that.
+    #[error("no curator has confirmed that this person is an author of the paper")]
+    NotAnAuthor,
     /// The run has ended otherwise already.
     #[error("run `{run}` is already {state}; expected one that is running")]
     RunOver {

@@ -4,6 +4,7 @@ pub mod archive;
 mod catalog;
 mod changes;
 mod dialect;
+mod discussion;
 mod error;
 mod events;
 mod harvests;
@@ -25,6 +26,11 @@ mod upsert;
 mod walk;
 
 pub use catalog::Catalog;
+pub use discussion::{
+    Audience, AuthorClaim, ClaimState, Comment, Discussion, Hidden, MAX_COMMENT, MAX_REASON,
+    NewComment, NewVerdictReply, Notice, Occasion, OwnComment, Report, Speaker, VerdictReply,
+    Version,
+};
 pub use error::{Constraint, Error, Result};
 pub use harvests::Harvest;
 pub use lists::{ListPage, ListQuery, Neighbours, Sort};

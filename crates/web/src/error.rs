@@ -152,6 +152,22 @@ impl Error {
                 Self::Invalid { what, value, expected }
             }
             pressrun_catalog::Error::UnknownPaper { paper } => Self::no_paper(&paper),
+            pressrun_catalog::Error::UnknownRun { run } => Self::no_run(&run),
+            pressrun_catalog::Error::UnknownComment { number, .. } => {
+                Self::NotFound { what: "comment", name: number.to_string() }
+            }
+            pressrun_catalog::Error::UnknownClaim { paper, .. } => {
+                Self::NotFound { what: "claim of authorship", name: paper }
+            }
+            pressrun_catalog::Error::UnknownReply { id } => {
+                Self::NotFound { what: "reply", name: id.to_string() }
+            }
+            pressrun_catalog::Error::NotTheirs => Self::Forbidden(
+                "Only who wrote a comment can change it, and a claim of one's own others decide.",
+            ),
+            pressrun_catalog::Error::NotAnAuthor => Self::Forbidden(
+                "Only authors of the paper can reply to a verdict, once a curator has confirmed them.",
+            ),
             other => other.into(),
         }
     }

@@ -13,6 +13,7 @@ pub mod offline;
 mod pages;
 mod params;
 mod picture;
+mod prose;
 mod related;
 mod rendered;
 mod serve;

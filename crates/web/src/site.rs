@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use crate::bounded::Bounded;
 use crate::edge::limits::Limits;
 use crate::edge::metrics::Metrics;
+use crate::prose::Proses;
 use crate::related::Related;
 use crate::rendered::Cache;
 use crate::{Error, Result, address, edge, pages};
@@ -62,8 +63,9 @@ impl Default for Settings {
     }
 }
 
-/// Largest body of a request: forms here have a handful of short fields.
-pub(crate) const BODY_LIMIT: usize = 64 << 10;
+/// Largest body of a request: a comment of the most characters in any script, as forms encode it (four
+/// bytes a character and three letters a byte), with a few short fields.
+pub(crate) const BODY_LIMIT: usize = 128 << 10;
 
 /// Pictures kept; one takes some thirty kilobytes.
 const PICTURES: usize = 256;
@@ -83,6 +85,8 @@ pub struct Site {
     pub(crate) limits: Limits,
     /// Who looks papers up elsewhere, if anybody does.
     pub(crate) finder: Option<Arc<dyn Finder>>,
+    /// Comments that were shown last, as HTML.
+    pub(crate) prose: Proses,
     /// Pictures of papers that were asked for last, by what they show.
     pub(crate) pictures: Bounded<String, Bytes>,
     /// Held while a run is started, so that counting and queueing are one step.
@@ -117,6 +121,7 @@ impl Site {
             related: Related::default(),
             limits: Limits::new(),
             finder: None,
+            prose: Proses::default(),
             pictures: Bounded::new(PICTURES),
             metrics: Metrics::new(),
             rendered: Cache::default(),

@@ -59,7 +59,7 @@ pub struct MailCounts {
 /// How long a sender that says nothing keeps a mail.
 const CLAIM: Duration = Duration::from_secs(300);
 
-pub(super) async fn add(
+pub(crate) async fn add(
     transaction: &mut Transaction<'_, Any>,
     mail: &NewMail,
     now: i64,

@@ -19,7 +19,10 @@ pub use self::sign_in::{LINK_LIFE, Link, SESSION_LIFE, Session};
 pub use self::tokens::{Scope, Token};
 pub use self::votes::Voted;
 
+pub(crate) use self::mails::add as add_mail;
 pub(crate) use self::secret::random_id;
+
+use crate::discussion::remove_comments;
 use crate::sql::{moment, now};
 use crate::{Catalog, Error, Result, submissions};
 
@@ -259,7 +262,8 @@ impl Catalog {
         Ok(transaction.commit().await?)
     }
 
-    /// Removes a person with all that is theirs. Their votes no longer count.
+    /// Removes a person with all that is theirs. Their votes no longer count; of their comments the
+    /// places stay that replies by others hang on.
     ///
     /// # Errors
     /// [`Error::Database`] if the database cannot be written; nothing is removed then.
@@ -267,6 +271,7 @@ impl Catalog {
         let mut transaction = self.write().await?;
         votes::withdraw_all(&mut transaction, id).await?;
         submissions::remove_open(&mut transaction, id).await?;
+        remove_comments(&mut transaction, id).await?;
         let sql =
             "DELETE FROM sign_in_links WHERE email = (SELECT email FROM people WHERE id = $1)";
         sqlx::query(sql).bind(id).execute(&mut *transaction).await?;

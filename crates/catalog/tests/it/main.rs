@@ -3,6 +3,7 @@
 mod archive;
 mod concurrency;
 mod crash;
+mod discussion;
 mod forms;
 mod importing;
 mod lists;

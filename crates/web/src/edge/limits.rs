@@ -21,6 +21,8 @@ pub(crate) struct Limits {
     people: DefaultKeyedRateLimiter<i64>,
     /// Papers that one person has looked up elsewhere: 10 at once, then one in half a minute.
     look_ups: DefaultKeyedRateLimiter<i64>,
+    /// Comments, reports and claims of one person: 10 at once, then two a minute.
+    comments: DefaultKeyedRateLimiter<i64>,
     requests: AtomicU32,
 }
 
@@ -31,6 +33,7 @@ impl Limits {
             networks: DefaultKeyedRateLimiter::keyed(quota(20, 60.0)),
             people: DefaultKeyedRateLimiter::keyed(quota(60, 0.5)),
             look_ups: DefaultKeyedRateLimiter::keyed(quota(10, 30.0)),
+            comments: DefaultKeyedRateLimiter::keyed(quota(10, 30.0)),
             requests: AtomicU32::new(0),
         }
     }
@@ -68,6 +71,15 @@ impl Limits {
         self.look_ups.check_key(&person).map_err(|_| Error::TooOften)
     }
 
+    /// One more text that a person puts before others.
+    ///
+    /// # Errors
+    /// [`Error::TooOften`]
+    pub(crate) fn comment(&self, person: i64) -> Result<()> {
+        self.tidy();
+        self.comments.check_key(&person).map_err(|_| Error::TooOften)
+    }
+
     /// Forgets keys that are back at their beginning, now and then.
     fn tidy(&self) {
         if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDIED) {
@@ -75,6 +87,7 @@ impl Limits {
             self.networks.retain_recent();
             self.people.retain_recent();
             self.look_ups.retain_recent();
+            self.comments.retain_recent();
         }
     }
 }
@@ -119,6 +132,8 @@ mod tests {
         assert!(!limits.mail_to("a@example.org") && limits.mail_to("b@example.org"));
         assert!((0..60).all(|_| limits.act(1).is_ok()));
         assert!(limits.act(1).is_err() && limits.act(2).is_ok());
+        assert!((0..10).all(|_| limits.comment(1).is_ok()));
+        assert!(limits.comment(1).is_err() && limits.comment(2).is_ok());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use pressrun_catalog::{Paper, Person, Role, Scope, Secret};
+use pressrun_catalog::{Audience, Paper, Person, Role, Scope, Secret};
 
 use crate::site::{Shared, Site};
 use crate::{Error, Result};
@@ -58,6 +58,22 @@ impl Viewer {
             return Err(Error::Forbidden("This is for curators and administrators."));
         }
         Ok(())
+    }
+
+    /// Whether the person looks after what others write, and a token may do so for them.
+    pub(crate) fn moderates(&self) -> bool {
+        let scoped = self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&Scope::Manage));
+        scoped && !self.person.blocked && self.person.role >= Role::Curator
+    }
+
+    /// For whom this person's requests read.
+    pub(crate) fn audience(&self) -> Audience {
+        let reads = self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&Scope::Read));
+        match (self.moderates(), reads) {
+            (true, _) => Audience::Curators,
+            (false, true) => Audience::Person(self.person.id),
+            (false, false) => Audience::Public,
+        }
     }
 
     /// Fails for a token: accounts are changed in a browser only.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use pressrun_catalog::{ListQuery, Paper, VerdictChange};
 use pressrun_lab::Record;
 
+use super::discussion;
 use crate::format::feed::{self, Entry, Feed};
 use crate::format::{Facts, Format, atom, bibtex, csl, jsonfeed, markdown, ris};
 use crate::site::{Shared, Site};
@@ -102,8 +103,9 @@ pub(super) async fn paper(
             Some(slug) => site.catalog.verdict_changes(Some(slug), ENTRIES).await?,
             None => Vec::new(),
         };
-        let title = format!("Verdicts: {}", crate::format::line(&paper.title));
-        return changes_in(site, headers, format, &link::paper(&paper.id), title, &changes);
+        let title = format!("Verdicts and comments: {}", crate::format::line(&paper.title));
+        let said = discussion::entries_of_paper(site, &paper, &site.base(headers)?).await?;
+        return changes_in(site, headers, format, &link::paper(&paper.id), title, &changes, said);
     }
     if format == Format::Markdown {
         return in_markdown(site, headers, &paper).await;
@@ -142,10 +144,10 @@ pub(super) async fn in_markdown(
 /// All changes of verdicts.
 async fn verdicts(site: &Site, headers: &HeaderMap, format: Format) -> Result<Response> {
     let changes = site.catalog.verdict_changes(None, ENTRIES).await?;
-    changes_in(site, headers, format, "/verdicts", "Verdicts".into(), &changes)
+    changes_in(site, headers, format, "/verdicts", "Verdicts".into(), &changes, Vec::new())
 }
 
-/// Changes of verdicts as a feed.
+/// Changes of verdicts as a feed, with what else is in it.
 fn changes_in(
     site: &Site,
     headers: &HeaderMap,
@@ -153,9 +155,17 @@ fn changes_in(
     path: &str,
     title: String,
     changes: &[VerdictChange],
+    said: Vec<Entry>,
 ) -> Result<Response> {
     let base = site.base(headers)?;
     let facts = Facts { base: &base };
+    let mut entries: Vec<Entry> =
+        changes.iter().map(|change| feed::change(change, &facts)).collect();
+    if !said.is_empty() {
+        entries.extend(said);
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.updated));
+        entries.truncate(ENTRIES as usize);
+    }
     // Verdicts of all papers have no page of their own; the table of studies comes nearest.
     let page = if path == "/verdicts" { "/studies" } else { path };
     let feed = Feed {
@@ -166,7 +176,7 @@ fn changes_in(
         previous: None,
         next: None,
         updated: Timestamp::UNIX_EPOCH,
-        entries: changes.iter().map(|change| feed::change(change, &facts)).collect(),
+        entries,
     }
     .dated();
     let changed = (!feed.entries.is_empty()).then_some(feed.updated);

@@ -229,6 +229,12 @@ fn records() -> Markup {
             "A record that came with the source was measured on the machine that it names; pressing "
             "Run measures on this one."
         }
+        h3 #disputed { "Disputed verdicts" }
+        p {
+            "An author of the paper whom a curator has confirmed may reply to a verdict, and dispute "
+            "it. That changes no number and no outcome: what they say stands beside them, as long as "
+            "they say nothing newer. It is about that record; a new record is judged by its own numbers."
+        }
     }
 }
 

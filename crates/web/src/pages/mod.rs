@@ -3,6 +3,7 @@
 mod badges;
 mod comparisons;
 mod discovery;
+mod discussion;
 mod files;
 pub(crate) mod form;
 mod formats;
@@ -35,6 +36,7 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(badges::router())
         .merge(formats::router())
         .merge(discovery::router())
+        .merge(discussion::router())
         .merge(search::router())
         .merge(runs::router())
         .merge(records::router())

@@ -31,6 +31,7 @@ async fn subscribe(State(site): State<Shared>) -> Result<Markup> {
                     }
                 }
                 li { a href="/papers/trending" { "Trending papers" } "." }
+                li { a href="/comments.atom" { "What is said about papers" } ", as a feed." }
                 li {
                     a href="/studies" { "The papers that run here" } ", with their verdicts; "
                     "for programs also " a href="/api/studies" { "as JSON" } "."

@@ -8,8 +8,21 @@ use super::{badge, icon};
 use crate::chart;
 use crate::number;
 
-/// All claims of a paper, with the verdicts of `record` where there is one.
-pub(crate) fn claims(manifest: &Manifest, record: Option<&Record>) -> Markup {
+/// What others say about a claim's verdict.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// Beside the outcome.
+    pub badge: Markup,
+    /// Below the comparisons.
+    pub below: Markup,
+}
+
+/// All claims of a paper, with the verdicts of `record` where there is one, and what is said about each.
+pub(crate) fn claims(
+    manifest: &Manifest,
+    record: Option<&Record>,
+    said: impl Fn(&str) -> Said,
+) -> Markup {
     html! {
         @if manifest.claims.is_empty() {
             p.empty { "No claim of this paper has been written down yet." }
@@ -17,18 +30,19 @@ pub(crate) fn claims(manifest: &Manifest, record: Option<&Record>) -> Markup {
         ol.claims {
             @for claim in &manifest.claims {
                 @let verdict = record.and_then(|r| r.verdicts.iter().find(|v| v.claim == claim.id));
-                li #(claim.id.to_ascii_lowercase()) { (one(claim, verdict)) }
+                li #(claim.id.to_ascii_lowercase()) { (one(claim, verdict, &said(&claim.id))) }
             }
         }
     }
 }
 
-fn one(claim: &ClaimSpec, verdict: Option<&Verdict>) -> Markup {
+fn one(claim: &ClaimSpec, verdict: Option<&Verdict>, said: &Said) -> Markup {
     html! {
         div.head {
             h3 { (claim.id) }
             @if let Some(verdict) = verdict { (badge::outcome(verdict.outcome)) }
             @else if claim.not_tested.is_some() { (badge::outcome(Outcome::NotTested)) }
+            (said.badge)
         }
         p.claim { (claim.text) }
         p.source {
@@ -48,6 +62,7 @@ fn one(claim: &ClaimSpec, verdict: Option<&Verdict>) -> Markup {
                 @if !claim.checks.is_empty() { (planned(&claim.checks)) }
             }
         }
+        (said.below)
     }
 }
 

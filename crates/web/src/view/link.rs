@@ -22,6 +22,16 @@ pub(crate) fn paper(id: &str) -> String {
     format!("/papers/{}", segment(id))
 }
 
+/// A person's page.
+pub(crate) fn person(handle: &str) -> String {
+    format!("/people/{}", segment(handle))
+}
+
+/// A comment, from where its page of the discussion is found.
+pub(crate) fn comment(paper_id: &str, number: i64) -> String {
+    format!("{}/comments/{number}", paper(paper_id))
+}
+
 /// What a search finds.
 pub(crate) fn search(query: &str) -> String {
     if query.is_empty() { "/search".into() } else { format!("/search?q={}", segment(query)) }

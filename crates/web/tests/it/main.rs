@@ -3,6 +3,7 @@
 mod assets;
 mod charts;
 mod demo;
+mod discussion;
 mod elsewhere;
 mod errors;
 mod formats;

@@ -9,7 +9,7 @@ use crate::site::{Answer, HOST, TestSite};
 
 /// Somebody with a browser.
 pub struct Browser<'a> {
-    site: &'a TestSite,
+    pub site: &'a TestSite,
     pub cookie: String,
 }
 
@@ -180,6 +180,20 @@ async fn other_sites_cannot_act() {
         "/api/papers/submit",
         "/api/papers/demo-paper/links",
         "/api/papers/demo-paper/list",
+        "/account/mail",
+        "/papers/demo-paper/comments",
+        "/papers/demo-paper/comments/1/edit",
+        "/papers/demo-paper/comments/1/delete",
+        "/papers/demo-paper/comments/1/report",
+        "/papers/demo-paper/comments/1/hide",
+        "/papers/demo-paper/claim",
+        "/papers/demo-paper/claims/C1/reply",
+        "/moderation/claims",
+        "/moderation/reports",
+        "/moderation/replies",
+        "/people/ada/block",
+        "/api/papers/demo-paper/comments",
+        "/api/settings/papers/claim",
     ] {
         let foreign = [
             ("origin", "https://evil.example"),

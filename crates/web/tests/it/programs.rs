@@ -95,7 +95,7 @@ async fn what_cannot_be_carried_out_says_why_in_json() {
             .header("host", HOST)
             .header("accept", "text/html")
     };
-    let large = "x".repeat(100_000);
+    let large = "x".repeat(200_000);
     for (method, path, kind, body, status) in [
         ("GET", "/api/none", "", "", 404),
         ("GET", "/api/runs/none", "", "", 404),

@@ -84,9 +84,9 @@ async fn a_get_changes_nothing() {
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused() {
     let site = TestSite::new().await;
-    let form = format!("profile=quick&x={}", "x".repeat(100_000));
+    let form = format!("profile=quick&x={}", "x".repeat(200_000));
     let answer = site.post("/papers/9909.00001/runs", &form).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     html::check("413", &answer.body);
-    assert!(answer.body.contains("at most 65536 bytes"));
+    assert!(answer.body.contains("at most 131072 bytes"));
 }

@@ -4,7 +4,7 @@ mod meta;
 mod view;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -15,10 +15,12 @@ use pressrun_lab::Profile;
 
 use self::view::PaperPage;
 pub(super) use self::view::setup;
+use super::discussion::{self, Replies};
 use super::{formats, runs};
 use crate::edge::viewer;
 use crate::format::Format;
 use crate::pages::form::Fields;
+use crate::params::{Pairs, Params};
 use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
@@ -33,6 +35,7 @@ pub(super) fn router() -> Router<Shared> {
 async fn paper(
     State(site): State<Shared>,
     Path(text): Path<String>,
+    Query(pairs): Query<Pairs>,
     headers: HeaderMap,
 ) -> Result<Response> {
     // Ids have dots themselves: the extension comes off first.
@@ -50,7 +53,10 @@ async fn paper(
     let mut response = if wants_markdown(&headers) {
         formats::in_markdown(&site, &headers, &paper).await?
     } else {
-        page(&site, &headers, &paper).await?.into_response()
+        let params = Params(pairs);
+        let right = |page: u32| page >= 1;
+        let comments = params.number("comments", "a page of the discussion, from 1", 1, right)?;
+        page(&site, &headers, &paper, comments).await?.into_response()
     };
     response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
     Ok(response)
@@ -74,7 +80,7 @@ fn wants_markdown(headers: &HeaderMap) -> bool {
     markdown > page
 }
 
-async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup> {
+async fn page(site: &Site, headers: &HeaderMap, paper: &Paper, comments: u32) -> Result<Markup> {
     let (mut rendered, mut records, mut recent) = (None, Vec::new(), Vec::new());
     if let Some(slug) = &paper.slug {
         records = site.catalog.records(slug).await?;
@@ -88,6 +94,12 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup>
     let submitters = site.catalog.submitters(&[&paper.id]).await?;
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let related = site.related.of(&site.search, &paper.id).await;
+    let replies = match &rendered {
+        Some(rendered) => Replies::of(site, &paper.id, &rendered.record.run).await?,
+        None => Replies::default(),
+    };
+    let discussion = discussion::section(site, paper, comments).await?;
+    let authors = discussion::authors_here(site, paper).await?;
     // A page is whole without; only its address for other sites is then not absolute.
     let base = site.base(headers).unwrap_or_default();
     let page = PaperPage {
@@ -99,6 +111,9 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup>
         recent: &recent,
         related: &related,
         submitter: submitters.get(&paper.id),
+        replies: &replies,
+        authors,
+        discussion,
     };
     Ok(page.render())
 }

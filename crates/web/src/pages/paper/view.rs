@@ -8,6 +8,7 @@ use pressrun_search::Related;
 
 use super::meta;
 use crate::format::Format;
+use crate::pages::discussion::Replies;
 use crate::pages::runs::table as runs_table;
 use crate::pages::submissions::list_control;
 use crate::rendered::Rendered;
@@ -31,6 +32,12 @@ pub(super) struct PaperPage<'a> {
     pub related: &'a [Related],
     /// Who proposed it.
     pub submitter: Option<&'a Submitter>,
+    /// What authors say about the verdicts.
+    pub replies: &'a Replies,
+    /// Who of this site is an author.
+    pub authors: Markup,
+    /// What people say about the paper.
+    pub discussion: Markup,
 }
 
 impl PaperPage<'_> {
@@ -71,7 +78,7 @@ impl PaperPage<'_> {
             section.box aria-label="Cite" {
                 h2 { "Cite" }
                 p.exports { @for format in files { (one(format)) } }
-                p.exports { "Follow its verdicts: " @for format in feeds { (one(format)) } }
+                p.exports { "Follow verdicts and comments: " @for format in feeds { (one(format)) } }
                 (export::unapi(&self.paper.id))
             }
         }
@@ -105,6 +112,7 @@ impl PaperPage<'_> {
                 }
                 h1 { (paper.title) }
                 @if !paper.authors.is_empty() { p.authors { (paper.authors.join(", ")) } }
+                (self.authors)
                 div.meta {
                     (badge::paper(paper.verdicts.as_ref(), self.runnable()))
                     (vote::control(paper))
@@ -222,7 +230,7 @@ impl PaperPage<'_> {
             @if let Some(entry) = self.entry {
                 (section("Claims and verdicts", &html! {
                     (self.verdict_note())
-                    (claims(&entry.manifest, self.record()))
+                    (claims(&entry.manifest, self.record(), |claim| self.replies.said(claim)))
                 }))
             }
             @if let Some(rendered) = self.rendered { (rendered.measured) }
@@ -258,6 +266,7 @@ impl PaperPage<'_> {
                     }
                 }))
             }
+            (self.discussion)
         }
     }
 

@@ -7,14 +7,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
 use maud::{Markup, html};
-use pressrun_catalog::{About, Constraint, Profile, Scope, Session, Token};
-use serde_json::json;
+use pressrun_catalog::{About, AuthorClaim, Constraint, Profile, Scope, Session, Token};
+use serde_json::{Value, json};
 
 use super::sign_in::signed_out;
 use crate::edge::viewer::{SignedIn, Viewer};
 use crate::pages::form::Fields;
 use crate::site::{Shared, Site};
-use crate::view::{Nav, Page, date};
+use crate::view::{Nav, Page, date, link};
 use crate::{Error, Result};
 
 pub(super) fn router() -> Router<Shared> {
@@ -24,6 +24,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/account/tokens", post(add_token))
         .route("/account/tokens/remove", post(remove_token))
         .route("/account/data.json", get(data))
+        .route("/account/mail", post(set_mail))
         .route("/account/delete", post(delete))
 }
 
@@ -38,6 +39,8 @@ async fn page(site: &Site, viewer: &Viewer, new_token: Option<&str>) -> Result<R
     let person = person.ok_or(Error::SignIn { what: "the account" })?;
     let sessions = site.catalog.sessions(person.id).await?;
     let tokens = site.catalog.tokens(person.id).await?;
+    let mailed = site.catalog.wants_replies(person.id).await?;
+    let claims = site.catalog.claims_of(person.id).await?;
     let body = html! {
         div.narrow.account {
             h1 { "Your account" }
@@ -64,6 +67,9 @@ async fn page(site: &Site, viewer: &Viewer, new_token: Option<&str>) -> Result<R
                     button.button { "Save" }
                 }
             }
+            @if viewer.moderates() { p { a href="/moderation" { "Moderation" } } }
+            (mail_form(mailed))
+            (claimed(&claims))
             section aria-labelledby="sessions" {
                 h2 #sessions { "Signed in" }
                 (sessions_list(&sessions))
@@ -83,19 +89,62 @@ async fn page(site: &Site, viewer: &Viewer, new_token: Option<&str>) -> Result<R
                 h2 #data { "Your data" }
                 p { a href="/account/data.json" { "Everything that is stored about you, as JSON" } }
             }
-            section aria-labelledby="end" {
-                h2 #end { "Delete the account" }
-                form.stack method="post" action="/account/delete" {
-                    p { "Your votes, tokens and sessions go with it, at once and for good." }
-                    label for="confirm" { "To confirm, type your short name, " code { (person.handle) } }
-                    input #confirm name="confirm" required autocomplete="off" autocapitalize="none";
-                    button.button.second { "Delete my account" }
-                }
-            }
+            (ending(&person.handle))
         }
     };
     let page = Page::new("Your account", Nav::Elsewhere, body).render();
     Ok(([(CACHE_CONTROL, "no-store")], page).into_response())
+}
+
+/// The end of the account.
+fn ending(handle: &str) -> Markup {
+    html! {
+        section aria-labelledby="end" {
+            h2 #end { "Delete the account" }
+            form.stack method="post" action="/account/delete" {
+                p {
+                    "Your votes, comments, tokens and sessions go with it, at once and for good. Of a "
+                    "comment that somebody has answered the empty place stays."
+                }
+                label for="confirm" { "To confirm, type your short name, " code { (handle) } }
+                input #confirm name="confirm" required autocomplete="off" autocapitalize="none";
+                button.button.second { "Delete my account" }
+            }
+        }
+    }
+}
+
+fn mail_form(wanted: bool) -> Markup {
+    html! {
+        section aria-labelledby="mail" {
+            h2 #mail { "Mail" }
+            form.stack method="post" action="/account/mail" {
+                label.check {
+                    input type="checkbox" name="replies" value="1" checked[wanted];
+                    "Tell me when somebody answers or mentions me"
+                }
+                button.button.second { "Save what is mailed" }
+            }
+        }
+    }
+}
+
+fn claimed(claims: &[AuthorClaim]) -> Markup {
+    html! {
+        @if !claims.is_empty() {
+            section aria-labelledby="papers" {
+                h2 #papers { "Your papers" }
+                ul.links {
+                    @for claim in claims {
+                        li {
+                            a href=(link::paper(&claim.paper)) { (claim.title) }
+                            span.fine { ", " (claim.state) }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn sessions_list(sessions: &[Session]) -> Markup {
@@ -185,6 +234,17 @@ async fn edit(
     }
 }
 
+async fn set_mail(
+    State(site): State<Shared>,
+    SignedIn(viewer): SignedIn,
+    fields: Fields,
+) -> Result<Redirect> {
+    viewer.in_person()?;
+    // Whoever may only read may still want less mail.
+    site.catalog.set_wants_replies(viewer.person.id, fields.get("replies") == "1").await?;
+    Ok(Redirect::to("/account#mail"))
+}
+
 async fn end_sessions(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<Redirect> {
     site.catalog.sign_out_elsewhere(viewer.person.id, viewer.in_person()?).await?;
     Ok(Redirect::to("/account"))
@@ -227,6 +287,7 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
     let tokens = site.catalog.tokens(person.id).await?;
     let votes = site.catalog.votes_of(person.id).await?;
     let submissions = site.catalog.submissions_of(person.id).await?;
+    let said = said_by(&site, person.id).await?;
     let all = json!({
         "person": {
             "email": person.email, "short_name": person.handle, "name": person.name,
@@ -252,12 +313,45 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
         })).collect::<Vec<_>>(),
         "votes": votes.iter().map(|(paper, at)| json!({ "paper": paper, "at": time(*at) }))
             .collect::<Vec<_>>(),
+        "mail_replies": site.catalog.wants_replies(person.id).await?,
+        "discussion": said,
     });
     let headers = [
         (CACHE_CONTROL, "no-store"),
         (CONTENT_DISPOSITION, "attachment; filename=\"pressrun-my-data.json\""),
     ];
     Ok((headers, Json(all)).into_response())
+}
+
+/// What a person has said, reported and claimed.
+async fn said_by(site: &Site, person: i64) -> Result<Value> {
+    let comments = site.catalog.all_comments_of(person).await?;
+    let replies = site.catalog.verdict_replies_of(person).await?;
+    let reports = site.catalog.reports_of(person).await?;
+    let claims = site.catalog.claims_of(person).await?;
+    Ok(json!({
+        "comments": comments.iter().map(|own| json!({
+            "paper": own.comment.paper, "number": own.comment.number, "parent": own.comment.parent,
+            "text": own.comment.text, "created_at": own.comment.created_at.to_string(),
+            "edited_at": own.comment.edited_at.map(|at| at.to_string()),
+            "hidden": own.comment.hidden.as_ref().map(|hidden| &hidden.reason),
+            "before": own.versions.iter().map(|version| json!({
+                "text": version.text, "written_at": version.written_at.to_string(),
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "replies_to_verdicts": replies.iter().map(|reply| json!({
+            "paper": reply.paper, "run": reply.run, "claim": reply.claim, "text": reply.text,
+            "disputed": reply.disputed, "at": reply.at.to_string(),
+            "hidden": reply.hidden.as_ref().map(|hidden| &hidden.reason),
+        })).collect::<Vec<_>>(),
+        "reports": reports.iter().map(|(paper, number, at, reason)| json!({
+            "paper": paper, "comment": number, "at": at.to_string(), "reason": reason,
+        })).collect::<Vec<_>>(),
+        "claims_of_authorship": claims.iter().map(|claim| json!({
+            "paper": claim.paper, "author": claim.author, "proof": claim.proof,
+            "at": claim.at.to_string(), "state": claim.state.name(),
+        })).collect::<Vec<_>>(),
+    }))
 }
 
 async fn delete(

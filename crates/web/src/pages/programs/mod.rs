@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::schema::{RecordSchema, VerdictSchema, profile, state};
-use super::{hub, people, records, runs, search, studies, submissions};
+use super::{discussion, hub, people, records, runs, search, studies, submissions};
 use crate::Error;
 use crate::site::Shared;
 
@@ -45,6 +45,7 @@ pub(super) fn router() -> Router<Shared> {
     let (router, described) = OpenApiRouter::default()
         .merge(hub::programs())
         .merge(people::programs())
+        .merge(discussion::programs())
         .merge(search::programs())
         .merge(records::programs())
         .merge(studies::programs())

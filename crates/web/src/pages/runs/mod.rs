@@ -15,6 +15,7 @@ use pressrun_lab::Profile;
 
 use self::progress::Progress;
 use self::view::RunPage;
+use super::discussion::Replies;
 use crate::edge::viewer;
 use crate::site::{Shared, Site};
 use crate::view::link;
@@ -92,12 +93,17 @@ async fn run(State(site): State<Shared>, Path(id): Path<String>) -> Result<Marku
         _ => Progress::default(),
     };
     let entry = site.library.get(&slug);
+    let replies = match site.catalog.paper(&slug).await? {
+        Some(paper) if rendered.is_some() => Replies::of(&site, &paper.id, &id).await?,
+        _ => Replies::default(),
+    };
     let page = RunPage {
         id: &id,
         slug: &slug,
         row: row.as_ref(),
         entry,
         rendered: rendered.as_deref(),
+        replies: &replies,
         progress: &progress,
     };
     Ok(page.render())

@@ -6,6 +6,7 @@ use pressrun_lab::Entry;
 
 use super::is_restartable;
 use super::progress::Progress;
+use crate::pages::discussion::Replies;
 use crate::rendered::Rendered;
 use crate::site::Site;
 use crate::view::claims::{claims, sentence};
@@ -25,6 +26,8 @@ pub(super) struct RunPage<'a> {
     pub row: Option<&'a RunRow>,
     pub entry: Option<&'a Entry>,
     pub rendered: Option<&'a Rendered>,
+    /// What authors say about the verdicts.
+    pub replies: &'a Replies,
     /// What was reported so far; empty once there is a record.
     pub progress: &'a Progress,
 }
@@ -84,7 +87,7 @@ impl RunPage<'_> {
         let record = &rendered.record;
         html! {
             @if let Some(entry) = self.entry {
-                (section("Verdicts", &html! { (claims(&entry.manifest, Some(record))) }))
+                (section("Verdicts", &html! { (claims(&entry.manifest, Some(record), |claim| self.replies.said(claim))) }))
             }
             (rendered.measured)
             (section("This record", &provenance::facts(record)))
