@@ -48,6 +48,18 @@ INSERT INTO submissions (created_at, decided_at, id, person, decided_by, state, 
 VALUES (1, 2, 5, -5, 9223372036854775807, 'accepted', 'b', NULL, '', 'Yes.'),
        (1, NULL, 4, -5, NULL, 'waiting', NULL, '{"title":"Ü"}', 'please', ''),
        (1, NULL, 3, NULL, NULL, 'accepted', 'B', NULL, '', '');
+INSERT INTO comments (created_at, edited_at, deleted_at, hidden_at, number, parent, person, hidden_by, paper,
+    place, hidden_reason, text)
+VALUES (1, 5, NULL, NULL, 1, NULL, -5, NULL, 'b', '0000001', NULL, 'One $x$ <b>' || char(10) || '🙂'),
+       (2, NULL, NULL, 6, 2, 1, 9223372036854775807, -5, 'b', '00000010000002', 'rude', ''),
+       (3, NULL, 7, NULL, 3, NULL, NULL, NULL, 'b', '0000003', NULL, '');
+INSERT INTO comment_versions (written_at, number, version, paper, text) VALUES (1, 1, 1, 'b', 'Before');
+INSERT INTO comment_mentions (number, person, paper, written) VALUES (1, 9223372036854775807, 'b', 'ada');
+INSERT INTO comment_reports (at, settled_at, number, person, paper, reason) VALUES (4, NULL, 2, -5, 'b', 'x');
+INSERT INTO author_claims (at, decided_at, person, decided_by, paper, state, author, proof)
+VALUES (1, 2, -5, 9223372036854775807, 'cs/0112017', 'confirmed', 'Józef Łoś', '');
+INSERT INTO verdict_replies (at, hidden_at, id, person, hidden_by, disputed, paper, run, claim, hidden_reason, text)
+VALUES (1, NULL, 2, -5, NULL, 1, 'cs/0112017', 'r0', 'C1', NULL, 'No.');
 INSERT INTO mails (created_at, due_at, secret, id, state, kind, recipient, subject, body, answer)
 VALUES (1, 2, 0, 1, 'waiting', 'news', 'bob@example.org', 'S', 'body', NULL),
        (1, 2, 1, 2, 'waiting', 'sign-in', 'bob@example.org', 'S', 'secret link', NULL);

@@ -67,7 +67,7 @@ async fn page(site: &Site, viewer: &Viewer, new_token: Option<&str>) -> Result<R
                     button.button { "Save" }
                 }
             }
-            @if viewer.moderates() { p { a href="/moderation" { "Moderation" } } }
+            @if viewer.moderates() { p { a href="/moderation" { "Moderation" } ", " a href="/curate" { "submitted papers" } } }
             (mail_form(mailed))
             (claimed(&claims))
             section aria-labelledby="sessions" {

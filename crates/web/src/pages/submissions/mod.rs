@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use maud::Markup;
 use pressrun_catalog::{
-    About, NewPaper, Paper, Proposal, Reference, Role, Scope, Submission, SubmissionState,
+    About, ClaimState, NewPaper, Paper, Proposal, Reference, Scope, Submission, SubmissionState,
     Submitted,
 };
 
@@ -75,7 +75,7 @@ async fn propose_known(site: &Site, viewer: &Viewer, paper: &str, remark: &str) 
     let person = viewer.person.id;
     let proposal = Proposal::Paper(paper);
     let submitted = site.catalog.submit(person, proposal, remark).await.map_err(Error::of_form)?;
-    if let (Submitted::Waiting(id), true) = (submitted, viewer.person.role >= Role::Curator) {
+    if let (Submitted::Waiting(id), true) = (submitted, viewer.moderates()) {
         site.catalog.accept_submission(id, person, None).await.map_err(Error::of_form)?;
     }
     Ok(())
@@ -163,8 +163,7 @@ fn number(text: &str) -> Result<i64> {
 async fn visible(site: &Site, viewer: &Viewer, id: &str) -> Result<Submission> {
     let found = site.catalog.submission(number(id)?).await?.ok_or_else(|| missing(id))?;
     let owner = found.person.as_ref().is_some_and(|person| person.id == viewer.person.id);
-    let curates = viewer.person.role >= Role::Curator && viewer.may(site, Scope::Manage).is_ok();
-    if owner || curates { Ok(found) } else { Err(missing(id)) }
+    if owner || viewer.moderates() { Ok(found) } else { Err(missing(id)) }
 }
 
 async fn one(
@@ -216,17 +215,22 @@ async fn propose(
     Ok(Redirect::to("/submissions"))
 }
 
-/// Whether who asks may set the links of a paper: who proposed it, and curators.
+/// Whether who asks may set the links of a paper: its confirmed authors, who proposed it, and curators.
 async fn may_link(site: &Site, viewer: &Viewer, paper: &str) -> Result<()> {
     viewer.may(site, Scope::Write)?;
-    if viewer.person.role >= Role::Curator {
+    if viewer.moderates() {
         return Ok(());
     }
+    let person = viewer.person.id;
     let submitters = site.catalog.submitters(&[paper]).await?;
-    if submitters.get(paper).is_some_and(|person| person.id == viewer.person.id) {
+    let own = submitters.get(paper).is_some_and(|submitter| submitter.id == person);
+    let claim = site.catalog.claim_to(paper, person).await?;
+    if own || claim.is_some_and(|claim| claim.state == ClaimState::Confirmed) {
         return Ok(());
     }
-    Err(Error::Forbidden("The links of a paper are set by who proposed it and by curators."))
+    Err(Error::Forbidden(
+        "The links of a paper are set by its authors, by who proposed it, and by curators.",
+    ))
 }
 
 /// How a submission stands, in a word or two.

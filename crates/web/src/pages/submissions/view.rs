@@ -1,7 +1,7 @@
 //! The pages of submissions.
 
 use maud::{Markup, html};
-use pressrun_catalog::{About, NewPaper, Paper, Role, Submission, SubmissionState};
+use pressrun_catalog::{About, NewPaper, Paper, Submission, SubmissionState};
 
 use super::standing;
 use crate::edge::viewer::{self, Viewer};
@@ -200,7 +200,7 @@ pub(super) fn one(submission: &Submission, viewer: &Viewer) -> Markup {
             }
             @if !submission.remark.is_empty() { p { "To the curators: " (submission.remark) } }
             @if !submission.answer.is_empty() { p { "Answer: " (submission.answer) } }
-            @if waits && viewer.person.role >= Role::Curator { (decide(submission)) }
+            @if waits && viewer.moderates() { (decide(submission)) }
             @if waits && owner { (change(submission)) }
         }
     };
