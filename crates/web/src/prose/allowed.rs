@@ -34,7 +34,7 @@ const TEXT: [&str; 24] = [
     "ul",
 ];
 
-/// Elements of MathML Core; `maction`, `semantics` and what holds other markup are not among them.
+/// Elements of `MathML` Core; `maction`, `semantics` and what holds other markup are not among them.
 const MATH: [&str; 27] = [
     "math",
     "menclose",
@@ -65,7 +65,7 @@ const MATH: [&str; 27] = [
     "none",
 ];
 
-/// Attributes of MathML: sizes, spaces, and how operators stretch.
+/// Attributes of `MathML`: sizes, spaces, and how operators stretch.
 const MATH_ATTRIBUTES: [&str; 20] = [
     "accent",
     "accentunder",

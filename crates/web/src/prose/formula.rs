@@ -1,4 +1,4 @@
-//! Formulas as MathML, within bounds.
+//! Formulas as `MathML`, within bounds.
 
 use std::sync::LazyLock;
 
@@ -9,15 +9,15 @@ const LONGEST: usize = 1000;
 /// Most braces, environments and the like within each other. The translator descends into each, so that
 /// this and the length bound its stack.
 const NESTED: usize = 40;
-/// Deepest MathML; browsers stop at about five hundred elements within each other, of all of the page.
+/// Deepest `MathML`; browsers stop at about five hundred elements within each other, of all of the page.
 const DEEPEST: usize = 100;
-/// Largest MathML, in bytes.
+/// Largest `MathML`, in bytes.
 const LARGEST: usize = 64 << 10;
 
 static CONVERTER: LazyLock<Option<LatexToMathML>> =
     LazyLock::new(|| LatexToMathML::new(MathCoreConfig::default()).ok());
 
-/// A formula as MathML; `None` for what is none, or beyond the bounds.
+/// A formula as `MathML`; `None` for what is none, or beyond the bounds.
 pub(super) fn mathml(source: &str, block: bool) -> Option<String> {
     if source.len() > LONGEST || nesting(source) > NESTED {
         return None;

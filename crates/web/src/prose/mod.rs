@@ -1,7 +1,7 @@
 //! What people write, as HTML: Markdown with formulas, and nothing else.
 //!
 //! Three walls stand behind each other. Markdown's own HTML becomes text, and links of other kinds than
-//! the web's and mail's become their text; formulas become MathML within bounds; and what comes out is
+//! the web's and mail's become their text; formulas become `MathML` within bounds; and what comes out is
 //! read anew as a browser reads it, and only elements and attributes of a list are let through.
 
 mod allowed;

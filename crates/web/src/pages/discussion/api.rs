@@ -21,6 +21,9 @@ use crate::site::{BODY_LIMIT, Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
 
+/// The last page that may be asked for.
+const MOST_PAGES: u32 = 1_000_000;
+
 pub(in crate::pages) fn programs() -> OpenApiRouter<Shared> {
     OpenApiRouter::default()
         .routes(routes!(list, post))
@@ -42,6 +45,7 @@ struct Writer {
 /// A comment.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Comment)]
 struct Said {
     /// Its number within the paper.
     number: i64,
@@ -106,7 +110,7 @@ struct Discussion {
     tag = "Discussion",
     params(
         ("id" = String, Path, description = "The paper's id, arXiv id or slug"),
-        ("page" = Option<u32>, Query, minimum = 1, description = "Page, from 1"),
+        ("page" = Option<u32>, Query, minimum = 1, maximum = 1000000, description = "Page, from 1"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Comments a page; 50"),
     ),
     responses(
@@ -121,7 +125,9 @@ async fn list(
     Query(pairs): Query<Pairs>,
 ) -> Result<Json<Discussion>> {
     let params = Params(pairs);
-    let page = params.number("page", "a number from 1", 1, |page: u32| page >= 1)?;
+    let page = params.number("page", "a number from 1 to 1000000", 1, |page: u32| {
+        (1..=MOST_PAGES).contains(&page)
+    })?;
     let right = |limit: u32| (1..=100).contains(&limit);
     let limit = params.number("limit", "a number from 1 to 100", PER_PAGE, right)?;
     let paper = paper_of(&site, &id).await?;
@@ -292,7 +298,7 @@ async fn delete(
 /// A claim to be an author.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Claim {
+struct ClaimOfAuthorship {
     /// The paper's id, arXiv id or slug.
     paper_id: String,
     /// Which author: the name as the paper has it. Needed unless the account has that very name.
@@ -319,7 +325,7 @@ struct Claimed {
     post,
     path = "/api/settings/papers/claim",
     tag = "Discussion",
-    request_body = Claim,
+    request_body = ClaimOfAuthorship,
     responses(
         (status = 200, description = "How the claim stands", body = Claimed),
         (status = 400, description = "The body cannot be read, or nobody of that name is an author", body = Problem),
@@ -333,7 +339,7 @@ struct Claimed {
 async fn claim(
     State(site): State<Shared>,
     SignedIn(viewer): SignedIn,
-    body: Result<Json<Claim>, JsonRejection>,
+    body: Result<Json<ClaimOfAuthorship>, JsonRejection>,
 ) -> Result<Json<Claimed>> {
     viewer.may(&site, Scope::Write)?;
     let body = body_of(body, "JSON such as `{\"paperId\": \"2301.10909\"}`")?;

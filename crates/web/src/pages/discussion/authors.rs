@@ -70,8 +70,7 @@ fn claim_form(paper: &Paper, name: &str) -> Markup {
             label for="proof" { "By what a curator can see it" }
             textarea #proof name="proof" rows="3" maxlength="1000" aria-describedby="proof-form" {}
             p.fine #proof-form {
-                "An address on your homepage, your ORCID, an institution. Only curators read it; they also "
-                "see that your account has an address, and not which one."
+                "An address on your homepage, your ORCID, an institution. Only curators read it."
             }
             button.button { "Claim it" }
         }
