@@ -219,6 +219,13 @@ pub(crate) fn beginning(text: &str, most: usize) -> String {
             | Event::Html(part) => {
                 plain.push_str(&part);
             }
+            Event::End(
+                TagEnd::Link
+                | TagEnd::Image
+                | TagEnd::Emphasis
+                | TagEnd::Strong
+                | TagEnd::Strikethrough,
+            ) => {}
             Event::SoftBreak | Event::HardBreak | Event::End(_) => plain.push(' '),
             _ => {}
         }

@@ -253,6 +253,8 @@ fn nothing_grows_without_end() {
 fn a_beginning_is_a_line() {
     assert_eq!(beginning("# A *b*\n\nd <script>c</script> $x$", 80), "A b d <script>c</script> x");
     assert_eq!(beginning(&"wort ".repeat(100), 20), "wort wort wort wort…");
+    assert_eq!(beginning("See [*the* code](https://x.example), [", 80), "See the code, [");
+    assert_eq!(beginning("- a\n- b\n\n> c", 80), "a b c");
     assert_eq!(beginning("", 20), "");
 }
 

@@ -42,7 +42,7 @@ async fn profile(State(site): State<Shared>, Path(handle): Path<String>) -> Resu
         claims.iter().filter(|claim| claim.state == ClaimState::Confirmed).collect();
     let comments = site.catalog.recent_comments_of(person.id, RECENT).await?;
     let body = html! {
-        div.narrow {
+        div.narrow.account {
             p.kicker {
                 span { "@" (person.handle) }
                 @if person.role > Role::Reader { span { (person.role) } }
