@@ -159,8 +159,16 @@ pub fn router(site: Site) -> Router {
 }
 
 pub(crate) fn shared_router(site: Shared) -> Router {
-    let routes = pages::router()
+    edge::around(routes(), &site).with_state(site)
+}
+
+/// The routes for this program itself, which asks for every page.
+pub(crate) fn inner_router(site: Shared) -> Router {
+    edge::within(routes(), &site).with_state(site)
+}
+
+fn routes() -> Router<Shared> {
+    pages::router()
         .fallback(async || Error::Status(StatusCode::NOT_FOUND))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT));
-    edge::around(routes, &site).with_state(site)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }

@@ -22,17 +22,22 @@ use crate::site::Shared;
 
 /// Puts the layers around the routes; the last one is the outermost.
 pub(crate) fn around(routes: Router<Shared>, site: &Shared) -> Router<Shared> {
+    within(routes, site)
+        .layer(from_fn(headers::add))
+        // Live streams and images are left alone by the layer's own rule.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(from_fn(headers::tag))
+        .layer(from_fn_with_state(site.clone(), access::log))
+}
+
+/// The layers without those for answers that go over a network: headers, compression, the log.
+pub(crate) fn within(routes: Router<Shared>, site: &Shared) -> Router<Shared> {
     routes
         .layer(from_fn_with_state(site.clone(), viewer::know))
         // Only this site's own forms act.
         .layer(CsrfLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(failure::render))
-        .layer(from_fn(headers::add))
-        // Live streams and images are left alone by the layer's own rule.
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        .layer(from_fn(headers::tag))
-        .layer(from_fn_with_state(site.clone(), access::log))
 }
 
 /// The identifier of a request, in its log lines, in the answer's header and on error pages.

@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use super::place::{SEARCH, Scope, Target};
 use super::rewrite::rewrite;
 use super::{Error, Report, search};
-use crate::site::{Site, shared_router};
+use crate::site::{Site, inner_router};
 use crate::view::link;
 
 /// Pages that are made at once.
@@ -54,7 +54,7 @@ pub(super) async fn write(site: Site, folder: &Path, note: &Markup) -> Result<Re
     let data = search::data(&site.catalog, &scope).await?;
     scope.searchable = data.is_some();
     let mut shared = Shared {
-        router: shared_router(site),
+        router: inner_router(site),
         scope,
         note: note.0.clone(),
         folder: folder.to_owned(),
