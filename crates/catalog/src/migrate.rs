@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "clustered", include_str!("../migrations/0005_clustered.sql")),
     (6, "people", include_str!("../migrations/0006_people.sql")),
     (7, "harvests", include_str!("../migrations/0007_harvests.sql")),
+    (9, "library", include_str!("../migrations/0009_library.sql")),
 ];
 
 /// Brings the database to the newest form.

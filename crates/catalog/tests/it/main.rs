@@ -4,6 +4,7 @@ mod concurrency;
 mod crash;
 mod forms;
 mod importing;
+mod library;
 mod lists;
 mod papers;
 mod people;
