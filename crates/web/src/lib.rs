@@ -12,6 +12,7 @@ mod number;
 mod pages;
 mod params;
 mod picture;
+mod recommended;
 mod related;
 mod rendered;
 mod serve;

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use crate::bounded::Bounded;
 use crate::edge::limits::Limits;
 use crate::edge::metrics::Metrics;
+use crate::recommended::Recommender;
 use crate::related::Related;
 use crate::rendered::Cache;
 use crate::{Error, Result, address, edge, pages};
@@ -80,6 +81,7 @@ pub struct Site {
     /// What `has:run` asks.
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) related: Related,
+    pub(crate) recommender: Recommender,
     pub(crate) limits: Limits,
     /// Pictures of papers that were asked for last, by what they show.
     pub(crate) pictures: Bounded<String, Bytes>,
@@ -113,6 +115,7 @@ impl Site {
             library,
             search,
             related: Related::default(),
+            recommender: Recommender::default(),
             limits: Limits::new(),
             pictures: Bounded::new(PICTURES),
             metrics: Metrics::new(),

@@ -7,6 +7,7 @@ mod files;
 pub(crate) mod form;
 mod formats;
 mod hub;
+mod library;
 mod lists;
 mod methodology;
 mod operations;
@@ -31,6 +32,7 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(lists::router())
         .merge(paper::router())
         .merge(people::router())
+        .merge(library::router())
         .merge(badges::router())
         .merge(formats::router())
         .merge(discovery::router())

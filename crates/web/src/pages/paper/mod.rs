@@ -20,7 +20,7 @@ use crate::edge::viewer;
 use crate::format::Format;
 use crate::pages::form::Fields;
 use crate::site::{Shared, Site};
-use crate::view::link;
+use crate::view::{keep, link};
 use crate::{Error, Result};
 
 /// Runs listed on a paper's page.
@@ -85,6 +85,7 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup>
         recent = site.catalog.runs(Some(slug), RECENT_RUNS).await?;
     }
     viewer::know_votes(site, std::iter::once(paper)).await?;
+    let kept = keep::of_viewer(site, paper).await?;
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let related = site.related.of(&site.search, &paper.id).await;
     // A page is whole without; only its address for other sites is then not absolute.
@@ -97,6 +98,7 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper) -> Result<Markup>
         records: &records,
         recent: &recent,
         related: &related,
+        kept: &kept,
     };
     Ok(page.render())
 }

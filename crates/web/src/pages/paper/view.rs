@@ -28,6 +28,8 @@ pub(super) struct PaperPage<'a> {
     pub recent: &'a [RunRow],
     /// Papers near this one in meaning.
     pub related: &'a [Related],
+    /// What who asks keeps of it, with the way to change that; empty for who is not signed in.
+    pub kept: &'a Markup,
 }
 
 impl PaperPage<'_> {
@@ -37,7 +39,7 @@ impl PaperPage<'_> {
                 (self.head())
                 div.columns {
                     div.intro { (self.intro()) }
-                    div.side { (self.run_card()) (self.links()) (self.cite()) }
+                    div.side { (self.run_card()) (self.kept) (self.links()) (self.cite()) }
                     div.text { (self.text()) }
                 }
             }

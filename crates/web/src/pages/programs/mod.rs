@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::schema::{RecordSchema, VerdictSchema, profile, state};
-use super::{hub, records, runs, search, studies};
+use super::{hub, library, records, runs, search, studies};
 use crate::Error;
 use crate::site::Shared;
 
@@ -45,6 +45,7 @@ pub(super) fn router() -> Router<Shared> {
     let (router, described) = OpenApiRouter::default()
         .merge(hub::programs())
         .merge(search::programs())
+        .merge(library::programs())
         .merge(records::programs())
         .merge(studies::programs())
         .merge(runs::programs())

@@ -9,7 +9,7 @@ use utoipa::openapi::{OpenApi, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Methods that a path can have in the document.
-const METHODS: [&str; 2] = ["get", "post"];
+const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 
 macro_rules! known {
     ($($(#[$doc:meta])* $marker:ident = $name:literal;)*) => { $(
@@ -101,7 +101,7 @@ fn share(document: &mut Value) {
             };
             add("400", "The request cannot be read");
             add("500", "Something went wrong here");
-            if method == "post" {
+            if method != "get" {
                 add("403", "The request came from a page of another site");
                 add("413", "The body is too large");
             }
