@@ -1,6 +1,6 @@
 //! How well and how fast recommendations find what somebody would have kept.
 //!
-//!     cargo run -p pressrun-search --example recommend -- CORPUS [--all]
+//!     cargo xtask bench recommend --corpus FILE [--all]
 //!
 //! A corpus names no readers; authors stand for them, because the model does not know who wrote a paper.
 //! A library is what one author wrote (of those with 20 to 60 papers), or what four wrote, as a reader with

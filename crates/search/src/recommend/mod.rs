@@ -85,7 +85,7 @@ pub enum Method {
 impl Default for Recipe {
     /// As measured by `cargo xtask bench recommend`.
     fn default() -> Self {
-        Self { method: Method::Svm, vectors: 0.5, cost: 0.1, sample: 1000 }
+        Self { method: Method::Svm, vectors: 0.2, cost: 1.0, sample: 1000 }
     }
 }
 

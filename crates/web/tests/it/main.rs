@@ -7,6 +7,7 @@ mod errors;
 mod formats;
 mod html;
 mod hub;
+mod library;
 mod lists;
 mod operations;
 mod pages;

@@ -8,9 +8,9 @@ use pressrun_web::Settings;
 use crate::site::{Answer, HOST, TestSite};
 
 /// Somebody with a browser.
-struct Browser<'a> {
+pub struct Browser<'a> {
     site: &'a TestSite,
-    cookie: String,
+    pub cookie: String,
 }
 
 impl<'a> Browser<'a> {
@@ -19,7 +19,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Signed in, by a link.
-    async fn of(site: &'a TestSite, email: &str, role: Role) -> Self {
+    pub async fn of(site: &'a TestSite, email: &str, role: Role) -> Self {
         let (secret, email) = (Secret::new(), email.parse::<Email>().unwrap());
         let link = Link { email: Some(email), role, return_to: "/".into() };
         site.catalog.offer_sign_in(&secret, &link, None).await.unwrap();
@@ -29,13 +29,13 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         let request = Request::get(path).header("host", HOST).header("accept", "text/html");
         let request = request.header("cookie", &self.cookie).body(Body::empty()).unwrap();
         self.site.ask(request).await
     }
 
-    async fn post(&mut self, path: &str, form: &str) -> Answer {
+    pub async fn post(&mut self, path: &str, form: &str) -> Answer {
         let origin = format!("http://{HOST}");
         let cookie = self.cookie.clone();
         let headers =
@@ -167,6 +167,10 @@ async fn other_sites_cannot_act() {
         "/account/delete",
         "/papers/demo-paper/vote",
         "/api/papers/demo-paper/vote",
+        "/papers/demo-paper/library",
+        "/papers/demo-paper/library/remove",
+        "/library/tags/rename",
+        "/library/tags/delete",
     ] {
         let foreign = [
             ("origin", "https://evil.example"),

@@ -86,7 +86,7 @@ async fn page(site: &Site, viewer: &Viewer, new_token: Option<&str>) -> Result<R
             section aria-labelledby="end" {
                 h2 #end { "Delete the account" }
                 form.stack method="post" action="/account/delete" {
-                    p { "Your votes, tokens and sessions go with it, at once and for good." }
+                    p { "Your votes, your library, tokens and sessions go with it, at once and for good." }
                     label for="confirm" { "To confirm, type your short name, " code { (person.handle) } }
                     input #confirm name="confirm" required autocomplete="off" autocapitalize="none";
                     button.button.second { "Delete my account" }
@@ -226,6 +226,7 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
     let sessions = site.catalog.sessions(person.id).await?;
     let tokens = site.catalog.tokens(person.id).await?;
     let votes = site.catalog.votes_of(person.id).await?;
+    let library = site.catalog.whole_library(person.id).await?;
     let all = json!({
         "person": {
             "email": person.email, "short_name": person.handle, "name": person.name,
@@ -243,6 +244,11 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
         })).collect::<Vec<_>>(),
         "votes": votes.iter().map(|(paper, at)| json!({ "paper": paper, "at": time(*at) }))
             .collect::<Vec<_>>(),
+        "library": library.iter().map(|entry| json!({
+            "paper": entry.paper, "state": entry.state.name(), "note": entry.note,
+            "tags": entry.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(),
+            "added_at": time(entry.added_at), "changed_at": time(entry.changed_at),
+        })).collect::<Vec<_>>(),
     });
     let headers = [
         (CACHE_CONTROL, "no-store"),
