@@ -1,4 +1,5 @@
-//! `cargo xtask bench site`: start-up, memory and page times of the real program.
+//! `cargo xtask bench site`: start-up, memory and page times of the real program. `cargo xtask bench
+//! recommend`.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -107,6 +108,24 @@ pub fn site() -> Result<()> {
     );
     drop(server);
     std::fs::remove_dir_all(&data).context("removing the bench's database")
+}
+
+/// Measures recommendations, by the example of the crate that makes them.
+pub fn recommend(corpus: &Path, all: bool) -> Result<()> {
+    let corpus = std::path::absolute(corpus)?;
+    let corpus = corpus.to_str().context("the corpus has a name that is no text")?;
+    let mut arguments = vec![
+        "run",
+        "--quiet",
+        "--package",
+        "pressrun-search",
+        "--example",
+        "recommend",
+        "--",
+        corpus,
+    ];
+    arguments.extend(all.then_some("--all"));
+    run("cargo", &arguments)
 }
 
 /// One request on a connection of its own; fails unless the status is 200.

@@ -74,6 +74,15 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// How well and how fast recommendations find what a reader would have kept.
+    Recommend {
+        /// Papers, such as the corpus of 60,241; JSON Lines, plain or compressed.
+        #[arg(long, value_name = "FILE")]
+        corpus: PathBuf,
+        /// Try other recipes beside the default one.
+        #[arg(long)]
+        all: bool,
+    },
     /// How well search finds papers that its embedder was not trained on, and how fast it is.
     Search {
         /// Papers, such as the corpus of 60,241; JSON Lines, plain or compressed.
@@ -94,6 +103,7 @@ fn main() -> ExitCode {
         Task::Bench { what: Bench::Site } => bench::site(),
         Task::Bench { what: Bench::Load { corpus } } => load::load(&corpus),
         Task::Bench { what: Bench::Steps { json } } => steps::steps(json),
+        Task::Bench { what: Bench::Recommend { corpus, all } } => bench::recommend(&corpus, all),
         Task::Bench { what: Bench::Search { corpus, speed } } => search::search(&corpus, speed),
     };
     match result {

@@ -10,6 +10,7 @@ mod events;
 mod harvests;
 pub mod identity;
 pub mod import;
+mod library;
 mod lists;
 mod migrate;
 mod paper;
@@ -33,6 +34,10 @@ pub use discussion::{
 };
 pub use error::{Constraint, Error, Result};
 pub use harvests::Harvest;
+pub use library::{
+    Examples, LibraryChange, LibraryCounts, LibraryEntry, LibraryPage, LibraryQuery, LibrarySort,
+    LibraryState, Tag,
+};
 pub use lists::{ListPage, ListQuery, Neighbours, Sort};
 pub use paper::{NewPaper, Paper, VerdictCounts};
 pub use people::{

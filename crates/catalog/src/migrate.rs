@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "people", include_str!("../migrations/0006_people.sql")),
     (7, "harvests", include_str!("../migrations/0007_harvests.sql")),
     (8, "discussion", include_str!("../migrations/0008_discussion.sql")),
+    (9, "library", include_str!("../migrations/0009_library.sql")),
     (10, "submissions", include_str!("../migrations/0010_submissions.sql")),
 ];
 

@@ -9,6 +9,7 @@ mod marks;
 mod mask;
 pub mod query;
 mod ranking;
+pub mod recommend;
 mod related;
 mod request;
 mod roots;

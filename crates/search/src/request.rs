@@ -22,6 +22,9 @@ pub struct Request {
     pub facets: bool,
     /// Which slugs have a study that runs here, for `has:run`.
     pub runs: Arc<dyn Runs>,
+    /// Only papers with one of these ids, where it is given: what a person keeps, for example. They
+    /// are found as if there were no others, but for the rarity of words.
+    pub within: Option<Arc<[String]>>,
 }
 
 /// Tells whether the study of a slug runs here.
@@ -47,7 +50,8 @@ impl Runs for () {
 impl Request {
     /// The first twenty results, without more.
     pub fn new(query: Query) -> Self {
-        Self { query, offset: 0, limit: 20, explain: false, facets: false, runs: Arc::new(()) }
+        let runs = Arc::new(());
+        Self { query, offset: 0, limit: 20, explain: false, facets: false, runs, within: None }
     }
 }
 

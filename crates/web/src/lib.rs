@@ -14,6 +14,7 @@ mod pages;
 mod params;
 mod picture;
 mod prose;
+mod recommended;
 mod related;
 mod rendered;
 mod serve;

@@ -16,6 +16,7 @@ use crate::bounded::Bounded;
 use crate::edge::limits::Limits;
 use crate::edge::metrics::Metrics;
 use crate::prose::Proses;
+use crate::recommended::Recommender;
 use crate::related::Related;
 use crate::rendered::Cache;
 use crate::{Error, Result, address, edge, pages};
@@ -82,6 +83,7 @@ pub struct Site {
     /// What `has:run` asks.
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) related: Related,
+    pub(crate) recommender: Recommender,
     pub(crate) limits: Limits,
     /// Who looks papers up elsewhere, if anybody does.
     pub(crate) finder: Option<Arc<dyn Finder>>,
@@ -119,6 +121,7 @@ impl Site {
             library,
             search,
             related: Related::default(),
+            recommender: Recommender::default(),
             limits: Limits::new(),
             finder: None,
             prose: Proses::default(),

@@ -24,6 +24,7 @@
 //! | `votes` | yes | no | who voted; the sums are in `papers` |
 //! | `submissions` | yes | no | who proposed what, and drafts that nobody else has seen |
 //! | `comments` and what hangs on them, `author_claims`, `verdict_replies` | yes | no | who said what, what is hidden, and why |
+//! | `library`, `library_tags`, `library_revisions` | yes | no | what people keep for themselves |
 //! | `mails` | all but secret ones | no | what waits is sent from the new place; a secret mail holds a link, and links stay behind |
 //! | `settings` | yes | yes | what the numbers depend on, such as the half-life of trending |
 //! | `harvests` | yes | no | a harvest goes on where it was; addresses may hold keys |

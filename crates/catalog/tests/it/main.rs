@@ -6,6 +6,7 @@ mod crash;
 mod discussion;
 mod forms;
 mod importing;
+mod library;
 mod lists;
 mod papers;
 mod people;

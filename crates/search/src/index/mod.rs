@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::snapshot::Snapshot;
 pub use self::writer::{Spent, Writer};
 use crate::lexicon::Lexicon;
+use crate::recommend::Frequencies;
 use crate::search::Scratch;
 use crate::shelf::{Pairs, Shelf, ShelfFile};
 use crate::vectors::Vectors;
@@ -70,6 +71,8 @@ pub struct Index {
     current: RwLock<Arc<Snapshot>>,
     /// Memory of searches that are over.
     scratch: Mutex<Vec<Scratch>>,
+    /// In how many papers words stand; filled when it is first asked for.
+    pub(crate) frequencies: Mutex<Frequencies>,
 }
 
 impl Index {
@@ -108,7 +111,14 @@ impl Index {
             pairs: Arc::new(Pairs::new()),
         };
         let current = RwLock::new(Arc::new(snapshot));
-        Ok(Self { folder: folder.to_owned(), vectors, lexicon, current, scratch: Mutex::default() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            vectors,
+            lexicon,
+            current,
+            scratch: Mutex::default(),
+            frequencies: Mutex::default(),
+        })
     }
 
     /// Opens the index in a folder, to read it; another program may be writing it.
@@ -153,7 +163,14 @@ impl Index {
         let snapshot =
             Snapshot { revision: commit.revision, shelf, segments, pairs: Arc::new(pairs) };
         let current = RwLock::new(Arc::new(snapshot));
-        Ok(Self { folder: folder.to_owned(), vectors, lexicon, current, scratch: Mutex::default() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            vectors,
+            lexicon,
+            current,
+            scratch: Mutex::default(),
+            frequencies: Mutex::default(),
+        })
     }
 
     /// Where the index is.

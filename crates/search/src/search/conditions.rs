@@ -13,6 +13,11 @@ use crate::terms::{number, terms};
 /// The papers that a query allows.
 pub(super) fn allowed(snapshot: &Snapshot, request: &Request) -> Result<Mask> {
     let mut allowed = snapshot.shelf.alive().clone();
+    if let Some(within) = &request.within {
+        let mut those = Mask::none(snapshot.shelf.end());
+        within.iter().filter_map(|id| snapshot.shelf.number(id)).for_each(|n| those.set(n));
+        allowed.and(&those);
+    }
     let query = &request.query;
     for phrase in query.phrases() {
         if let Some(with) = with_phrase(snapshot, phrase)? {

@@ -3,4 +3,5 @@
 mod finding;
 mod following;
 mod fuzz;
+mod recommending;
 mod support;

@@ -1,6 +1,6 @@
 //! Who asks: the person of a session or of a token.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts, Request, State};
@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use pressrun_catalog::{Audience, Paper, Person, Role, Scope, Secret};
+use pressrun_catalog::{Audience, LibraryState, Paper, Person, Role, Scope, Secret};
 
 use crate::site::{Shared, Site};
 use crate::{Error, Result};
@@ -32,6 +32,8 @@ pub(crate) struct Viewer {
     scopes: Option<Vec<Scope>>,
     /// Of the papers on this page, those that the person has voted for.
     voted: Mutex<HashSet<String>>,
+    /// How those of them stand that the person has in their library.
+    kept: Mutex<HashMap<String, LibraryState>>,
 }
 
 impl Viewer {
@@ -111,6 +113,28 @@ pub(crate) async fn know_votes(
     Ok(())
 }
 
+/// How a paper of this page stands in the library of who asks; `None` if it is not in it.
+pub(crate) fn kept_as(paper: &str) -> Option<LibraryState> {
+    let viewer = current()?;
+    viewer.kept.lock().unwrap_or_else(PoisonError::into_inner).get(paper).copied()
+}
+
+/// Finds out which papers of a page who asks has in their library.
+pub(crate) async fn know_library(
+    site: &Site,
+    papers: impl Iterator<Item = &Paper> + Send,
+) -> Result<()> {
+    let Some(viewer) = current() else { return Ok(()) };
+    // A token that may not read the library does not see it on pages either.
+    if viewer.may(site, Scope::Read).is_err() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = papers.map(|paper| paper.id.as_str()).collect();
+    let states = site.catalog.library_states(viewer.person.id, &ids).await?;
+    viewer.kept.lock().unwrap_or_else(PoisonError::into_inner).extend(states);
+    Ok(())
+}
+
 /// Finds out who asks.
 pub(super) async fn know(State(site): State<Shared>, mut request: Request, next: Next) -> Response {
     let viewer = match viewer(&site, request.headers()).await {
@@ -137,7 +161,13 @@ pub(super) fn within<T>(response: &Response, make: impl FnOnce() -> T) -> T {
 }
 
 async fn viewer(site: &Site, headers: &HeaderMap) -> Result<Option<Viewer>> {
-    let new = |person, session, scopes| Viewer { person, session, scopes, voted: Mutex::default() };
+    let new = |person, session, scopes| Viewer {
+        person,
+        session,
+        scopes,
+        voted: Mutex::default(),
+        kept: Mutex::default(),
+    };
     if let Some(given) = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) {
         // Clients send other things as well, such as a proxy's password: these are not ours.
         let Some(text) = given.strip_prefix("Bearer ") else { return Ok(None) };

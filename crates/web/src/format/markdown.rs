@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pressrun_catalog::Paper;
+use pressrun_catalog::{LibraryEntry, Paper};
 use pressrun_lab::manifest::ClaimSpec;
 use pressrun_lab::{Comparison, Manifest, Outcome, Record, Verdict};
 
@@ -51,6 +51,32 @@ pub(crate) fn list(heading: &str, papers: &[Paper], facts: &Facts<'_>) -> String
         about(&mut out, paper, facts);
         if !paper.summary.is_empty() {
             let _ = write!(out, "\n{}\n", paragraph(&paper.summary));
+        }
+    }
+    out
+}
+
+/// What somebody keeps: papers, each with how it stands, its tags and its note.
+pub(crate) fn library(
+    heading: &str,
+    papers: &[(Paper, LibraryEntry)],
+    facts: &Facts<'_>,
+) -> String {
+    let mut out = format!("# {}\n", text(heading));
+    for (paper, entry) in papers {
+        let _ = write!(out, "\n## [{}](<{}>)\n\n", text(&paper.title), facts.page(paper));
+        let _ = writeln!(out, "- State: {}", entry.state);
+        if !entry.tags.is_empty() {
+            let tags: Vec<String> = entry.tags.iter().map(|tag| text(tag.as_str())).collect();
+            let _ = writeln!(out, "- Tags: {}", tags.join(", "));
+        }
+        about(&mut out, paper, facts);
+        // The note is Markdown of its owner. Quoted, its headings and lists are not those around it.
+        if !entry.note.is_empty() {
+            out.push('\n');
+            for part in entry.note.lines() {
+                let _ = writeln!(out, "> {}", part.trim_end());
+            }
         }
     }
     out

@@ -8,6 +8,7 @@ mod files;
 pub(crate) mod form;
 mod formats;
 mod hub;
+mod library;
 mod lists;
 mod methodology;
 mod operations;
@@ -33,6 +34,7 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(lists::router())
         .merge(paper::router())
         .merge(people::router())
+        .merge(library::router())
         .merge(badges::router())
         .merge(formats::router())
         .merge(discovery::router())

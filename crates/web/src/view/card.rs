@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use pressrun_catalog::Paper;
 use pressrun_search as search;
 
-use super::{badge, date, export, icon, link, vote};
+use super::{badge, date, export, icon, keep, link, vote};
 use crate::number;
 use crate::site::Site;
 
@@ -54,6 +54,7 @@ fn card(site: &Site, paper: &Paper, title: &Markup, excerpt: &Markup, more: &Mar
             div.meta {
                 (badge::paper(paper.verdicts.as_ref(), site.runs_here(paper.slug.as_deref())))
                 (more)
+                (keep::mark(&paper.id))
                 (vote::control(paper))
                 span.count {
                     (icon::comment()) (number::counted(paper.comments, "comment", "comments"))

@@ -14,6 +14,8 @@ pub(crate) enum Nav {
     Studies,
     Runs,
     Methodology,
+    /// What a person keeps: only who is signed in has it.
+    Library,
     Elsewhere,
 }
 
@@ -103,6 +105,14 @@ fn header(here: Nav, query: &str) -> Markup {
                             li {
                                 a href=(href) aria-current=[(nav == here).then_some("page")] {
                                     (name)
+                                }
+                            }
+                        }
+                        @if viewer::current().is_some() {
+                            li {
+                                a href="/library"
+                                    aria-current=[(Nav::Library == here).then_some("page")] {
+                                    "Library"
                                 }
                             }
                         }

@@ -43,6 +43,23 @@ pub(crate) fn search_as(query: &str, extension: &str, page: u32) -> String {
     format!("/search{extension}?q={}{page}", segment(query))
 }
 
+/// Changes what who asks keeps of a paper.
+pub(crate) fn keep(id: &str) -> String {
+    format!("{}/library", paper(id))
+}
+
+/// A page with an extension at the end of its path and these parameters; those without a value are
+/// left out.
+pub(crate) fn with(base: &str, extension: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let mut out = format!("{base}{extension}");
+    let given = parameters.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+    for (at, (name, value)) in given.enumerate() {
+        let sign = if at == 0 { '?' } else { '&' };
+        let _ = write!(out, "{sign}{name}={}", segment(value));
+    }
+    out
+}
+
 /// A paper on arXiv. An old id has a slash, which stays one.
 pub(crate) fn arxiv(id: &str) -> String {
     format!("https://arxiv.org/abs/{}", path(id))
@@ -95,6 +112,13 @@ mod tests {
         assert_eq!(paper("2301.10909"), "/papers/2301.10909");
         assert_eq!(paper("cs/0112017"), "/papers/cs%2F0112017");
         assert_eq!(paper("a?b#c"), "/papers/a%3Fb%23c");
+    }
+
+    #[test]
+    fn parameters_are_escaped_and_left_out() {
+        let given = [("tag", Some("a&b=c")), ("state", None), ("page", Some("2"))];
+        assert_eq!(with("/library", ".bib", &given), "/library.bib?tag=a%26b%3Dc&page=2");
+        assert_eq!(with("/library", "", &[("tag", None)]), "/library");
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod claims;
 pub(crate) mod date;
 pub(crate) mod export;
 pub(crate) mod icon;
+pub(crate) mod keep;
 pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod measured;

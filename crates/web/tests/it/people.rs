@@ -194,6 +194,10 @@ async fn other_sites_cannot_act() {
         "/people/ada/block",
         "/api/papers/demo-paper/comments",
         "/api/settings/papers/claim",
+        "/papers/demo-paper/library",
+        "/papers/demo-paper/library/remove",
+        "/library/tags/rename",
+        "/library/tags/delete",
     ] {
         let foreign = [
             ("origin", "https://evil.example"),

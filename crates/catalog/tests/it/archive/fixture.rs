@@ -60,6 +60,10 @@ INSERT INTO author_claims (at, decided_at, person, decided_by, paper, state, aut
 VALUES (1, 2, -5, 9223372036854775807, 'cs/0112017', 'confirmed', 'Józef Łoś', '');
 INSERT INTO verdict_replies (at, hidden_at, id, person, hidden_by, disputed, paper, run, claim, hidden_reason, text)
 VALUES (1, NULL, 2, -5, NULL, 1, 'cs/0112017', 'r0', 'C1', NULL, 'No.');
+INSERT INTO library (added_at, changed_at, person, paper, state, note)
+VALUES (1, 2, -5, 'b', 'later', 'A note' || char(10) || '🙂'), (1, 1, -5, 'B', 'not-for-me', '');
+INSERT INTO library_tags (person, tag, paper) VALUES (-5, 'gates', 'b'), (-5, 'ünïcödé', 'b');
+INSERT INTO library_revisions (person, revision) VALUES (-5, 3);
 INSERT INTO mails (created_at, due_at, secret, id, state, kind, recipient, subject, body, answer)
 VALUES (1, 2, 0, 1, 'waiting', 'news', 'bob@example.org', 'S', 'body', NULL),
        (1, 2, 1, 2, 'waiting', 'sign-in', 'bob@example.org', 'S', 'secret link', NULL);

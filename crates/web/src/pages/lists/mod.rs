@@ -155,6 +155,7 @@ async fn answer(site: &Site, headers: &HeaderMap, wanted: Wanted) -> Result<Resp
         return formats::answer(site, headers, format, selection).await;
     }
     viewer::know_votes(site, found.papers.iter()).await?;
+    viewer::know_library(site, found.papers.iter()).await?;
     let newest = site.catalog.latest_day().await?;
     let neighbours = match period {
         Period::All => None,

@@ -22,7 +22,7 @@ use crate::format::Format;
 use crate::pages::form::Fields;
 use crate::params::{Pairs, Params};
 use crate::site::{Shared, Site};
-use crate::view::link;
+use crate::view::{keep, link};
 use crate::{Error, Result};
 
 /// Runs listed on a paper's page.
@@ -92,6 +92,7 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper, comments: u32) ->
     }
     viewer::know_votes(site, std::iter::once(paper)).await?;
     let submitters = site.catalog.submitters(&[&paper.id]).await?;
+    let kept = keep::of_viewer(site, paper).await?;
     let entry = paper.slug.as_deref().and_then(|slug| site.library.get(slug));
     let related = site.related.of(&site.search, &paper.id).await;
     let replies = match &rendered {
@@ -114,6 +115,7 @@ async fn page(site: &Site, headers: &HeaderMap, paper: &Paper, comments: u32) ->
         replies: &replies,
         authors,
         discussion,
+        kept: &kept,
     };
     Ok(page.render())
 }

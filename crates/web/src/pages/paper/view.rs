@@ -38,6 +38,8 @@ pub(super) struct PaperPage<'a> {
     pub authors: Markup,
     /// What people say about the paper.
     pub discussion: Markup,
+    /// What who asks keeps of it, with the way to change that; empty for who is not signed in.
+    pub kept: &'a Markup,
 }
 
 impl PaperPage<'_> {
@@ -47,7 +49,7 @@ impl PaperPage<'_> {
                 (self.head())
                 div.columns {
                     div.intro { (self.intro()) }
-                    div.side { (self.run_card()) (self.links()) (self.cite()) }
+                    div.side { (self.run_card()) (self.kept) (self.links()) (self.cite()) }
                     div.text { (self.text()) }
                 }
             }

@@ -103,8 +103,8 @@ fn ending(handle: &str) -> Markup {
             h2 #end { "Delete the account" }
             form.stack method="post" action="/account/delete" {
                 p {
-                    "Your votes, comments, tokens and sessions go with it, at once and for good. Of a "
-                    "comment that somebody has answered the empty place stays."
+                    "Your votes, library, comments, tokens and sessions go with it, at once and for good. "
+                    "Of a comment that somebody has answered the empty place stays."
                 }
                 label for="confirm" { "To confirm, type your short name, " code { (handle) } }
                 input #confirm name="confirm" required autocomplete="off" autocapitalize="none";
@@ -288,6 +288,7 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
     let votes = site.catalog.votes_of(person.id).await?;
     let submissions = site.catalog.submissions_of(person.id).await?;
     let said = said_by(&site, person.id).await?;
+    let library = site.catalog.whole_library(person.id).await?;
     let all = json!({
         "person": {
             "email": person.email, "short_name": person.handle, "name": person.name,
@@ -315,6 +316,11 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
             .collect::<Vec<_>>(),
         "mail_replies": site.catalog.wants_replies(person.id).await?,
         "discussion": said,
+        "library": library.iter().map(|entry| json!({
+            "paper": entry.paper, "state": entry.state.name(), "note": entry.note,
+            "tags": entry.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(),
+            "added_at": time(entry.added_at), "changed_at": time(entry.changed_at),
+        })).collect::<Vec<_>>(),
     });
     let headers = [
         (CACHE_CONTROL, "no-store"),

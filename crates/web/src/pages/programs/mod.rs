@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::schema::{RecordSchema, VerdictSchema, profile, state};
-use super::{discussion, hub, people, records, runs, search, studies, submissions};
+use super::{discussion, hub, library, people, records, runs, search, studies, submissions};
 use crate::Error;
 use crate::site::Shared;
 
@@ -47,6 +47,7 @@ pub(super) fn router() -> Router<Shared> {
         .merge(people::programs())
         .merge(discussion::programs())
         .merge(search::programs())
+        .merge(library::programs())
         .merge(records::programs())
         .merge(studies::programs())
         .merge(runs::programs())

@@ -83,6 +83,7 @@ async fn page(State(site): State<Shared>, Given(pairs): Given<Pairs>) -> Result<
     }
     let papers = papers(&site, &results).await?;
     viewer::know_votes(&site, papers.values()).await?;
+    viewer::know_library(&site, papers.values()).await?;
     Ok(render(Answer::Found { query, results, papers }).into_response())
 }
 
