@@ -13,7 +13,7 @@ use super::change::id_of;
 use super::params::Asked;
 use super::recommended::{Question, answer, reasons};
 use crate::edge::viewer::SignedIn;
-use crate::pages::hub::{Facts, moment};
+use crate::pages::hub::{Beside, Facts, moment};
 use crate::pages::programs::Problem;
 use crate::params::{Pairs, Params};
 use crate::site::{BODY_LIMIT, Shared, Site};
@@ -46,9 +46,9 @@ fn states() -> utoipa::openapi::schema::Schema {
 }
 
 impl Entry {
-    fn new(site: &Site, paper: Paper, entry: LibraryEntry) -> Self {
+    fn new(site: &Site, beside: &Beside<'_>, paper: Paper, entry: LibraryEntry) -> Self {
         Self {
-            paper: Facts::new(site, paper),
+            paper: Facts::new(site, beside, paper),
             state: entry.state.name(),
             tags: entry.tags.iter().map(ToString::to_string).collect(),
             note: entry.note,
@@ -110,10 +110,11 @@ pub(super) async fn list(
     let ids: Vec<String> = page.entries.iter().map(|entry| entry.paper.clone()).collect();
     // Both are in the order of the ids; a paper is never gone before its entry.
     let papers = site.catalog.papers_of(&ids).await?;
+    let beside = Beside::papers(&site, site.settings.fixed_url(), papers.iter()).await?;
     let mut entries = page.entries.into_iter();
     let pair = |paper: Paper| {
         let entry = entries.find(|entry| entry.paper == paper.id)?;
-        Some(Entry::new(&site, paper, entry))
+        Some(Entry::new(&site, &beside, paper, entry))
     };
     Ok(Json(Listing { total: page.total, entries: papers.into_iter().filter_map(pair).collect() }))
 }
@@ -123,7 +124,9 @@ async fn of(site: &Site, person: i64, name: &str) -> Result<Json<Entry>> {
     let missing = || Error::NotFound { what: "paper in your library", name: name.to_owned() };
     let paper = site.catalog.paper(name).await?.ok_or_else(|| Error::no_paper(name))?;
     let entry = site.catalog.library_entry(person, &paper.id).await?.ok_or_else(missing)?;
-    Ok(Json(Entry::new(site, paper, entry)))
+    let papers = std::iter::once(&paper);
+    let beside = Beside::papers(site, site.settings.fixed_url(), papers).await?;
+    Ok(Json(Entry::new(site, &beside, paper, entry)))
 }
 
 /// One paper of the library
@@ -336,6 +339,8 @@ pub(super) async fn recommended(
         weights.iter().filter_map(weight).collect()
     };
     let (words_for, words_against) = (named(&taste.words_for), named(&taste.words_against));
+    let papers = answer.papers.iter().map(|(paper, _)| paper);
+    let beside = Beside::papers(&site, site.settings.fixed_url(), papers).await?;
     let suggestion = |(paper, why)| {
         let words = reasons(&paper, &why).into_iter();
         Suggestion {
@@ -343,7 +348,7 @@ pub(super) async fn recommended(
             score: why.score,
             meaning: why.meaning,
             nearest: why.nearest.map(|nearest| nearest.id),
-            paper: Facts::new(&site, paper),
+            paper: Facts::new(&site, &beside, paper),
         }
     };
     Ok(Json(Suggestions {
