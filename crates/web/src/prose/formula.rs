@@ -1,5 +1,6 @@
 //! Formulas as `MathML`, within bounds.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
 
 use math_core::{LatexToMathML, MathCoreConfig, MathDisplay};
@@ -23,7 +24,11 @@ pub(super) fn mathml(source: &str, block: bool) -> Option<String> {
         return None;
     }
     let display = if block { MathDisplay::Block } else { MathDisplay::Inline };
-    let math = CONVERTER.as_ref()?.convert_with_local_state(source, display).ok()?.mathml;
+    let converter = CONVERTER.as_ref()?;
+    // A fault of the translator must not make every page unreadable on which the formula stands. It has
+    // no state that one could leave broken.
+    let translate = AssertUnwindSafe(|| converter.convert_with_local_state(source, display));
+    let math = std::panic::catch_unwind(translate).ok()?.ok()?.mathml;
     if math.len() > LARGEST || depth(&math) > DEEPEST {
         return None;
     }
@@ -86,7 +91,75 @@ fn depth(math: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What formulas are made of.
+    const PIECES: [&str; 48] = [
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        ")",
+        "^",
+        "_",
+        "&",
+        "'",
+        "x",
+        "1",
+        "+",
+        "=",
+        "<",
+        "é",
+        " ",
+        "~",
+        "%",
+        "#1",
+        "\\\\",
+        r"\frac",
+        r"\sqrt",
+        r"\left",
+        r"\right",
+        r"\middle",
+        r"\begin{matrix}",
+        r"\end{matrix}",
+        r"\begin{align}",
+        r"\end{align}",
+        r"\begin{array}{l|r}",
+        r"\end{array}",
+        r"\text{",
+        r"\mathbb",
+        r"\operatorname{",
+        r"\not",
+        r"\sum\limits",
+        r"\overset",
+        r"\substack{",
+        r"\tag{",
+        r"\label{",
+        r"\hline",
+        r"\color{",
+        r"\big",
+        r"\|",
+        r"\,",
+        r"\hat",
+        r"\phantom{",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn any_formula_is_drawn_within_bounds_or_not_at_all(
+            pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..30),
+            block in any::<bool>(),
+        ) {
+            if let Some(math) = mathml(&pieces.concat(), block) {
+                prop_assert!(math.len() <= LARGEST * 2 && depth(&math) <= DEEPEST);
+                prop_assert!(math.starts_with("<math") && math.ends_with("</math>"));
+            }
+        }
+    }
 
     #[test]
     fn formulas_become_mathml() {

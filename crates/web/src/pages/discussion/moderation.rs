@@ -56,9 +56,7 @@ async fn overview(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Res
                     form.row method="post" action={ (link::person(handle)) "/block" } {
                         input type="hidden" name="blocked" value="0";
                         a href=(link::person(handle)) { (name) }
-                        button.button.second aria-label={ "Let " (name) " write again" } {
-                            "Let write again"
-                        }
+                        button.button.second { "Let " (name) " write again" }
                     }
                 }
             }))
