@@ -150,7 +150,8 @@ async fn journey(browser: &WebDriver, server: &Server, data: &Path) -> WebDriver
     // The library, and a word of the note within it.
     browser.find(By::Css("header nav a[href='/library']")).await?.click().await?;
     assert!(text_of(browser, ".card h2").await?.contains("EvoMoE"));
-    let field = wait_for(browser, "form[role=search][action='/library'] input[type=search]").await?;
+    let field =
+        wait_for(browser, "form[role=search][action='/library'] input[type=search]").await?;
     field.send_keys("grace" + Key::Enter).await?;
     let card = text_of(browser, ".own li").await?;
     assert!(card.contains("Found in your note.") && card.contains("EvoMoE"), "{card}");

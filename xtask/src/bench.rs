@@ -108,8 +108,16 @@ pub fn site() -> Result<()> {
 pub fn recommend(corpus: &Path, all: bool) -> Result<()> {
     let corpus = std::path::absolute(corpus)?;
     let corpus = corpus.to_str().context("the corpus has a name that is no text")?;
-    let mut arguments =
-        vec!["run", "--quiet", "--package", "pressrun-search", "--example", "recommend", "--", corpus];
+    let mut arguments = vec![
+        "run",
+        "--quiet",
+        "--package",
+        "pressrun-search",
+        "--example",
+        "recommend",
+        "--",
+        corpus,
+    ];
     arguments.extend(all.then_some("--all"));
     run("cargo", &arguments)
 }

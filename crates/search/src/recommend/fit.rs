@@ -1,6 +1,6 @@
 //! From likes to a model.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::features::Describer;
 use super::svm::{Example, Weights, fit};
@@ -16,6 +16,9 @@ pub(super) struct Fitted {
     pub liked: Vec<u32>,
     pub disliked: usize,
     pub sample: usize,
+    /// What papers of the sample add to their own score. A paper that only by chance stands for those
+    /// that are not liked must not come after its like for that.
+    pub own: HashMap<u32, f32>,
 }
 
 /// Fits a model; `None` if the shelf has none of the liked papers.
@@ -57,11 +60,13 @@ pub(super) fn learn(
     }
     let columns = describer.words.len();
     let dims = examples[0].dense.len();
-    let weights = match recipe.method {
+    let (weights, own) = match recipe.method {
         Method::Svm => fit(&examples, dims, columns),
-        Method::Mean => mean(&examples[..liked.len()], dims, columns),
+        Method::Mean => (mean(&examples[..liked.len()], dims, columns), Vec::new()),
     };
-    Some(Fitted { weights, examples, disliked: disliked.len(), sample: sample.len(), liked })
+    let own = sample.iter().rev().copied().zip(own.into_iter().rev()).collect();
+    let (disliked, sample) = (disliked.len(), sample.len());
+    Some(Fitted { weights, examples, disliked, sample, liked, own })
 }
 
 /// The sum of examples, without a bias.

@@ -15,8 +15,8 @@
 //!
 //! `w` and `b` are those of a support vector machine: liked papers against those that are not, and
 //! against a sample of all others, which are taken for not liked with little weight each (see
-//! [`Recipe::cost`]). The model is small enough to be looked at: which words count how much, and what
-//! the vectors add ([`Taste`]).
+//! [`Recipe::cost`]). A paper of the sample is scored without what it said itself. The model is small
+//! enough to be looked at: which words count how much, and what the vectors add ([`Taste`]).
 
 mod features;
 mod fit;
