@@ -1,6 +1,6 @@
 //! From likes to a model.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::features::Describer;
 use super::svm::{Example, Weights, fit};
@@ -16,6 +16,9 @@ pub(super) struct Fitted {
     pub liked: Vec<u32>,
     pub disliked: usize,
     pub sample: usize,
+    /// What papers of the sample add to their own score. A paper that only by chance stands for those
+    /// that are not liked must not come after its like for that.
+    pub own: HashMap<u32, f32>,
 }
 
 /// Fits a model; `None` if the shelf has none of the liked papers.
@@ -57,11 +60,13 @@ pub(super) fn learn(
     }
     let columns = describer.words.len();
     let dims = examples[0].dense.len();
-    let weights = match recipe.method {
+    let (weights, own) = match recipe.method {
         Method::Svm => fit(&examples, dims, columns),
-        Method::Mean => mean(&examples[..liked.len()], dims, columns),
+        Method::Mean => (mean(&examples[..liked.len()], dims, columns), Vec::new()),
     };
-    Some(Fitted { weights, examples, disliked: disliked.len(), sample: sample.len(), liked })
+    let own = sample.iter().rev().copied().zip(own.into_iter().rev()).collect();
+    let (disliked, sample) = (disliked.len(), sample.len());
+    Some(Fitted { weights, examples, disliked, sample, liked, own })
 }
 
 /// The sum of examples, without a bias.
@@ -78,6 +83,10 @@ fn mean(examples: &[Example], dims: usize, columns: usize) -> Weights {
     weights
 }
 
+/// Of so many papers one at most is in the sample. In a small site a larger one would hold most of what
+/// is like the liked papers, and its votes against them would drown every other.
+const ONE_OF: usize = 8;
+
 /// Papers that stand for all others: those whose ids have the smallest hashes. They are the same each
 /// time, and hardly others when papers are added.
 fn sample(shelf: &Shelf, but: &HashSet<u32>, most: usize) -> Vec<u32> {
@@ -86,6 +95,7 @@ fn sample(shelf: &Shelf, but: &HashSet<u32>, most: usize) -> Vec<u32> {
     let hash = |number| (hash(number).wrapping_mul(0x9e37_79b9_7f4a_7c15), number);
     let mut hashes: Vec<(u64, u32)> =
         shelf.alive().iter().filter(|number| !but.contains(number)).map(hash).collect();
+    let most = most.min(hashes.len() / ONE_OF);
     if hashes.len() > most {
         hashes.select_nth_unstable(most);
         hashes.truncate(most);

@@ -15,8 +15,8 @@
 //!
 //! `w` and `b` are those of a support vector machine: liked papers against those that are not, and
 //! against a sample of all others, which are taken for not liked with little weight each (see
-//! [`Recipe::cost`]). The model is small enough to be looked at: which words count how much, and what
-//! the vectors add ([`Taste`]).
+//! [`Recipe::cost`]). A paper of the sample is scored without what it said itself. The model is small
+//! enough to be looked at: which words count how much, and what the vectors add ([`Taste`]).
 
 mod features;
 mod fit;
@@ -68,7 +68,7 @@ pub struct Recipe {
     /// C_sample = C n / (2 sample)  n = liked + sample
     /// ```
     pub cost: f32,
-    /// Papers of the sample that stands for all others.
+    /// Papers of the sample that stands for all others; at most an eighth of them.
     pub sample: usize,
 }
 

@@ -1,6 +1,7 @@
 //! From a model to papers.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use jiff::civil::Date;
 
@@ -77,6 +78,8 @@ struct Model<'a> {
     words: Table,
     bias: f32,
     liked: &'a [u32],
+    /// See [`Fitted::own`].
+    own: &'a HashMap<u32, f32>,
 }
 
 impl<'a> Model<'a> {
@@ -91,6 +94,7 @@ impl<'a> Model<'a> {
             words: Table::new(words),
             bias: weights.bias,
             liked: &fitted.liked,
+            own: &fitted.own,
         }
     }
 
@@ -104,7 +108,8 @@ impl<'a> Model<'a> {
     fn score(&self, number: u32, buffer: &mut [f32]) -> f32 {
         let stems = self.shelf.stems(number);
         let words: f32 = stems.iter().map(|stem| self.words.weight(*stem)).sum();
-        self.meaning(number, buffer) + words / root(stems) + self.bias
+        let own = self.own.get(&number).copied().unwrap_or(0.0);
+        self.meaning(number, buffer) + words / root(stems) + self.bias - own
     }
 
     fn best(&self, likes: &Likes, wanted: Wanted) -> Vec<Recommendation> {

@@ -76,7 +76,9 @@ pub(super) fn product(a: &[f32], b: &[f32]) -> f32 {
 /// # Source
 /// Hsieh, Chang, Lin, Keerthi and Sundararajan, A dual coordinate descent method for large-scale linear
 /// SVM, ICML 2008, algorithm 1 with the squared hinge loss.
-pub(super) fn fit(examples: &[Example], dims: usize, columns: usize) -> Weights {
+///
+/// Beside the weights, what each example itself adds to its own score, `alpha_i y_i (|x_i|^2 + 1)`.
+pub(super) fn fit(examples: &[Example], dims: usize, columns: usize) -> (Weights, Vec<f32>) {
     let mut weights = Weights { dense: vec![0.0; dims], words: vec![0.0; columns], bias: 0.0 };
     let square = |example: &Example| {
         let words: f32 = example.words.iter().map(|(_, x)| x * x).sum();
@@ -106,7 +108,13 @@ pub(super) fn fit(examples: &[Example], dims: usize, columns: usize) -> Weights 
             break;
         }
     }
-    weights
+    let parts = examples.iter().zip(alphas.iter().zip(&squares));
+    let own = parts.map(
+        |(example, (alpha, square))| {
+            if example.liked { alpha * square } else { -alpha * square }
+        },
+    );
+    (weights, own.collect())
 }
 
 /// Numbers in an order that looks like chance and is always the same (`SplitMix64`).
@@ -153,7 +161,9 @@ mod tests {
         // x = 1 liked, x = -1 not, C = 1/2: by symmetry b = 0, and w minimises
         // w^2 / 2 + (1 - w)^2, so w = 2/3.
         let examples = [example(&[1.0], &[], true, 0.5), example(&[-1.0], &[], false, 0.5)];
-        let weights = fit(&examples, 1, 0);
+        let (weights, own) = fit(&examples, 1, 0);
+        // alpha = 2 C (1 - w) = 1/3 for both, and |x|^2 + 1 = 2.
+        assert!((own[0] - 2.0 / 3.0).abs() < 0.02 && (own[1] + 2.0 / 3.0).abs() < 0.02, "{own:?}");
         assert!((weights.dense[0] - 2.0 / 3.0).abs() < 0.01, "{weights:?}");
         assert!(weights.bias.abs() < 0.01, "{weights:?}");
     }
@@ -170,7 +180,7 @@ mod tests {
                 example(&dense, &words, liked, 0.2 + 0.8 * f32::from(i as u8 % 2))
             })
             .collect();
-        let weights = fit(&examples, 5, 10);
+        let (weights, _) = fit(&examples, 5, 10);
         let best = objective(&weights, &examples);
         for step in [0.05, -0.05] {
             for at in 0..16 {
@@ -183,14 +193,15 @@ mod tests {
                 assert!(objective(&other, &examples) > best, "{at} {step}");
             }
         }
-        assert_eq!(fit(&examples, 5, 10), weights);
+        assert_eq!(fit(&examples, 5, 10).0, weights);
     }
 
     #[test]
     fn one_kind_alone_has_a_model_too() {
         let examples = [example(&[0.6, 0.8], &[(0, 1.0)], true, 1.0)];
-        let weights = fit(&examples, 2, 1);
+        let (weights, _) = fit(&examples, 2, 1);
         assert!(weights.score(&examples[0]) > 0.5 && weights.dense[1] > weights.dense[0]);
-        assert_eq!(fit(&[], 2, 1), Weights { dense: vec![0.0; 2], words: vec![0.0], bias: 0.0 });
+        let nothing = Weights { dense: vec![0.0; 2], words: vec![0.0], bias: 0.0 };
+        assert_eq!(fit(&[], 2, 1), (nothing, Vec::new()));
     }
 }

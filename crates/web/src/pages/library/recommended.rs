@@ -128,12 +128,15 @@ fn text(paper: &Paper) -> String {
     format!("{} {}", paper.title, paper.summary)
 }
 
+/// What a word adds at least to be named: less is 0.00 when it is written out.
+const NAMED: f32 = 0.005;
+
 /// The words of a reason with what they add, the strongest first.
 pub(super) fn reasons(paper: &Paper, why: &Recommendation) -> Vec<(String, f32)> {
     let numbers: Vec<u32> = why.words.iter().map(|(number, _)| *number).collect();
     let words = words_of(&text(paper), &numbers);
     let word = |(number, worth): &(u32, f32)| Some((words.get(number)?.clone(), *worth));
-    why.words.iter().filter_map(word).collect()
+    why.words.iter().filter(|(_, worth)| *worth >= NAMED).filter_map(word).collect()
 }
 
 pub(super) async fn page(
