@@ -1,7 +1,4 @@
-//! A reader keeps papers: tags, notes, reads, searches what they keep, gets recommendations, exports.
-
-#[path = "../../crates/pressrun/tests/it/server.rs"]
-mod server;
+//! The browser, and what all journeys do with it.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,18 +9,18 @@ use serde_json::json;
 use thirtyfour::common::capabilities::chrome::ChromeCapabilities;
 use thirtyfour::prelude::*;
 
-use server::{PATIENCE, Server};
+use crate::server::{self, PATIENCE, Server};
 
 const DRIVER: &str = "/usr/bin/chromedriver";
 
 /// ChromeDriver on a free port; killed when dropped.
-struct Driver {
+pub struct Driver {
     child: Child,
     url: String,
 }
 
 impl Driver {
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         if !Path::new(DRIVER).exists() {
             let text = format!("`{DRIVER}` is missing: install chromium and chromium-driver");
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{text}");
@@ -57,7 +54,7 @@ impl Drop for Driver {
     }
 }
 
-async fn browser(driver: &Driver, profile: &Path) -> WebDriverResult<WebDriver> {
+pub async fn browser(driver: &Driver, profile: &Path) -> WebDriverResult<WebDriver> {
     let mut capabilities: ChromeCapabilities = DesiredCapabilities::chrome();
     for argument in [
         "--headless",
@@ -71,6 +68,7 @@ async fn browser(driver: &Driver, profile: &Path) -> WebDriverResult<WebDriver> 
         "--disable-dev-shm-usage",
         "--hide-scrollbars",
         "--window-size=1280,2400",
+        // Smooth scrolling moves an element away from under a click.
         "--force-prefers-reduced-motion",
         &format!("--user-data-dir={}", profile.display()),
     ] {
@@ -80,17 +78,32 @@ async fn browser(driver: &Driver, profile: &Path) -> WebDriverResult<WebDriver> 
 }
 
 /// Waits until the page has an element.
-async fn wait_for(browser: &WebDriver, selector: &str) -> WebDriverResult<WebElement> {
+pub async fn wait_for(browser: &WebDriver, selector: &str) -> WebDriverResult<WebElement> {
     let query = browser.query(By::Css(selector));
     query.wait(PATIENCE, Duration::from_millis(50)).first().await
 }
 
-async fn text_of(browser: &WebDriver, selector: &str) -> WebDriverResult<String> {
+/// The text of an element, once it is there.
+pub async fn text_of(browser: &WebDriver, selector: &str) -> WebDriverResult<String> {
     wait_for(browser, selector).await?.text().await
 }
 
+/// The path and query of the address.
+pub async fn path(browser: &WebDriver) -> WebDriverResult<String> {
+    browser.execute("return location.pathname + location.search", vec![]).await?.convert()
+}
+
+pub async fn wait_for_path(browser: &WebDriver, path: &str) -> WebDriverResult<()> {
+    let started = tokio::time::Instant::now();
+    while self::path(browser).await? != path {
+        assert!(started.elapsed() < PATIENCE, "{path} is not reached");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
 /// The address in the only mail that was written.
-fn mailed_link(data: &Path) -> String {
+pub fn mailed_link(data: &Path) -> String {
     let folder = data.join("mail");
     let mail = || {
         let files = std::fs::read_dir(&folder).ok()?.filter_map(Result::ok);
@@ -102,7 +115,29 @@ fn mailed_link(data: &Path) -> String {
     line.expect("a link").trim().to_owned()
 }
 
-async fn sign_in(browser: &WebDriver, server: &Server, data: &Path) -> WebDriverResult<()> {
+/// Signs in from a paper's page, by the link in the mailed file. Returns the paper's path.
+pub async fn sign_in_at_a_paper(
+    browser: &WebDriver,
+    server: &Server,
+    data: &Path,
+) -> WebDriverResult<String> {
+    browser.goto(format!("http://{}/papers/evomoe", server.address)).await?;
+    wait_for(browser, "article.paper").await?;
+    let paper = path(browser).await?;
+    // Who votes without an account is led to sign in, and back to the paper.
+    browser.find(By::Css("a.vote")).await?.click().await?;
+    let field = wait_for(browser, "#email").await?;
+    field.send_keys("Ada@Example.org" + Key::Enter).await?;
+    wait_for_path(browser, "/sign-in/sent").await?;
+    browser.goto(mailed_link(data)).await?;
+    wait_for(browser, "form.stack button").await?.click().await?;
+    wait_for(browser, "article.paper").await?;
+    assert_eq!(path(browser).await?, paper);
+    Ok(paper)
+}
+
+/// Signs in by the link in the mailed file.
+pub async fn sign_in(browser: &WebDriver, server: &Server, data: &Path) -> WebDriverResult<()> {
     browser.goto(format!("http://{}/sign-in", server.address)).await?;
     wait_for(browser, "#email").await?.send_keys("ada@example.org" + Key::Enter).await?;
     browser.goto(mailed_link(data)).await?;
@@ -111,87 +146,18 @@ async fn sign_in(browser: &WebDriver, server: &Server, data: &Path) -> WebDriver
     Ok(())
 }
 
-#[tokio::test]
-async fn a_reader_keeps_papers_and_gets_more_like_them() -> WebDriverResult<()> {
-    let Some(driver) = Driver::start() else { return Ok(()) };
-    let data = tempfile::tempdir().expect("a folder");
-    let server = Server::start(data.path());
-    let found =
-        || server.get("/api/papers/search?q=has:run").body.contains("\"paper\"").then_some(());
-    server::wait_for("the search index", found);
-    let browser = browser(&driver, &data.path().join("profile")).await?;
-    let result = journey(&browser, &server, data.path()).await;
-    browser.quit().await?;
-    result
-}
-
-async fn journey(browser: &WebDriver, server: &Server, data: &Path) -> WebDriverResult<()> {
-    let at = |path: &str| format!("http://{}{path}", server.address);
-    sign_in(browser, server, data).await?;
-    browser.goto(at("/papers/2112.14397")).await?;
-
-    // By the keyboard: a state, two tags, a note.
-    wait_for(browser, "#library button[value=later]").await?.send_keys(Key::Enter + "").await?;
-    let pressed = wait_for(browser, "#library button[aria-pressed=true]").await?;
-    assert_eq!(pressed.text().await?, "Later");
-    let tags = wait_for(browser, "#library input[name=tags]").await?;
-    tags.send_keys("Mixture of Experts, to read" + Key::Enter).await?;
-    let chips = text_of(browser, "#library .chips").await?;
-    assert!(chips.contains("mixture-of-experts") && chips.contains("to-read"), "{chips}");
-    wait_for(browser, "#library summary").await?.send_keys(Key::Enter + "").await?;
-    wait_for(browser, "#library textarea").await?.send_keys("Ask Grace about the *gate*").await?;
-    browser.find(By::Css("#library form.stack button")).await?.click().await?;
-    assert_eq!(text_of(browser, "#library pre.note").await?, "Ask Grace about the *gate*");
-    // Read, by the pointer.
-    wait_for(browser, "#library button[value=done]").await?.click().await?;
-    let done = wait_for(browser, "#library button[aria-pressed=true]").await?;
-    assert_eq!(done.text().await?, "Read");
-
-    // The library, and a word of the note within it.
-    browser.find(By::Css("header nav a[href='/library']")).await?.click().await?;
-    assert!(text_of(browser, ".card h2").await?.contains("EvoMoE"));
-    let field =
-        wait_for(browser, "form[role=search][action='/library'] input[type=search]").await?;
-    field.send_keys("grace" + Key::Enter).await?;
-    let card = text_of(browser, ".own li").await?;
-    assert!(card.contains("Found in your note.") && card.contains("EvoMoE"), "{card}");
-
-    // Something like it that is not there yet; what is not wanted is gone at once.
-    browser.goto(at("/recommended")).await?;
-    let first = text_of(browser, ".card h2").await?;
-    assert!(!first.contains("EvoMoE") && text_of(browser, ".why").await?.contains("Why: "));
-    wait_for(browser, "button[value=not-for-me]").await?.click().await?;
-    wait_for(browser, ".why").await?;
-    assert_ne!(text_of(browser, ".card h2").await?, first);
-    assert!(!text_of(browser, ".own").await?.contains(&first));
-    assert!(text_of(browser, ".model").await?.contains("1 not for you"));
-
-    // Exported with the session of the browser, and to nobody else.
-    let script = "const done = arguments[0]; fetch('/library.bib?tag=to-read').then(r => r.text()).then(done)";
-    let bib: String = browser.execute_async(script, vec![]).await?.convert()?;
-    assert!(bib.contains("EvoMoE") && bib.matches("\n@").count() <= 1, "{bib}");
-    assert_eq!(server.get("/library.bib").status, 401);
-
-    let pages = [
-        ("library", at("/library")),
-        ("library-tag", at("/library?tag=to-read")),
-        ("library-paper", at("/papers/2112.14397")),
-        ("recommended", at("/recommended")),
-    ];
-    look(browser, &pages).await
-}
-
-/// Takes pictures; nothing sticks out at 360 px, and light and dark differ.
-async fn look(browser: &WebDriver, pages: &[(&str, String)]) -> WebDriverResult<()> {
+/// Takes pictures, and checks what a picture would show at once: nothing sticks out at 360 px, and
+/// light and dark differ.
+pub async fn look(browser: &WebDriver, pages: &[(&str, String)]) -> WebDriverResult<()> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
     let folder = std::env::var_os("PRESSRUN_SCREENSHOTS").map_or(target, PathBuf::from);
     std::fs::create_dir_all(&folder).expect("a folder for screenshots");
     for (name, url) in pages {
         let mut backgrounds = Vec::new();
         for scheme in ["light", "dark"] {
-            for (size, width) in [("wide", 1280), ("narrow", 360)] {
+            for (size, width, height) in [("wide", 1280, 1600), ("narrow", 360, 1600)] {
                 let metrics = json!({
-                    "width": width, "height": 1600, "deviceScaleFactor": 1, "mobile": false
+                    "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false
                 });
                 let cdp = browser.cdp();
                 cdp.send_raw("Emulation.setDeviceMetricsOverride", metrics).await?;
