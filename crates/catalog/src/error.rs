@@ -93,8 +93,7 @@ pub enum Error {
     Archive {
         /// The archive.
         path: PathBuf,
-        /// What is wrong with it.
-        #[source]
+        /// What is wrong with it; its own cause is part of its text.
         problem: Problem,
     },
     /// A value given by the caller does not have the form it must have.

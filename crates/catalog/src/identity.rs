@@ -43,15 +43,23 @@ pub fn arxiv_id(text: &str) -> Option<String> {
 ///
 /// assert_eq!(doi("https://doi.org/10.1145/ABC.5").as_deref(), Some("10.1145/abc.5"));
 /// assert_eq!(doi("11.1145/5"), None);
+/// assert_eq!(doi("http://10.0.0.1/admin"), None);
 /// ```
 pub fn doi(text: &str) -> Option<String> {
     // DOIs are compared without regard to case (DOI Handbook, section 2.4), in all of Unicode by
     // some registrars' practice; the stored form is the folded one.
     let lower = text.trim().to_lowercase();
-    let mut rest = lower.as_str();
-    for prefix in ["https://", "http://", "dx.", "doi.org/", "doi:"] {
-        rest = rest.strip_prefix(prefix).unwrap_or(rest).trim_start();
+    let address = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
+    let mut rest = address.unwrap_or(&lower);
+    for prefix in ["www.", "dx."] {
+        rest = rest.strip_prefix(prefix).unwrap_or(rest);
     }
+    // Of addresses only those of the resolver: `http://10.0.0.1/x` is that of a machine.
+    rest = match (address, rest.strip_prefix("doi.org/")) {
+        (_, Some(rest)) => rest,
+        (Some(_), None) => return None,
+        (None, None) => rest.strip_prefix("doi:").unwrap_or(rest).trim_start(),
+    };
     let (registrant, suffix) = rest.strip_prefix("10.")?.split_once('/')?;
     let plain = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
     let number = registrant.bytes().all(|b| b.is_ascii_digit() || b == b'.');

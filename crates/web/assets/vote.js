@@ -17,8 +17,10 @@ document.addEventListener("submit", async (event) => {
     const { voted, votes } = await answer.json();
     button.value = voted ? "0" : "1";
     button.setAttribute("aria-pressed", String(voted));
-    form.querySelector("[data-role=votes]").textContent =
-      `${votes} ${votes === 1 ? "vote" : "votes"}`;
+    const count = `${votes} ${votes === 1 ? "vote" : "votes"}`;
+    form.querySelector("[data-role=votes]").textContent = count;
+    // What is seen stands at the beginning of what is read out.
+    button.setAttribute("aria-label", button.getAttribute("aria-label").replace(/^[^:]*/, count));
     button.disabled = false;
   } catch {
     // The form's own way shows what is wrong.

@@ -173,7 +173,7 @@ impl Page<'_> {
         match name {
             "nav" | "aside" => true,
             "section" => class("box"),
-            "p" => class("exports") || self.in_group(),
+            "p" => class("exports") || class("act") || self.in_group(),
             "li" => self.in_group(),
             _ => false,
         }

@@ -25,7 +25,7 @@ pub(crate) fn control(paper: &Paper) -> Markup {
             input type="hidden" name="to" value=(place);
             button.count.vote name="vote" value=(if voted { "0" } else { "1" })
                 aria-pressed=(if voted { "true" } else { "false" })
-                aria-label={ "Vote for " (paper.title) } {
+                aria-label={ (count) ": vote for " (paper.title) } {
                 (icon::vote()) span data-role="votes" { (count) }
             }
         }

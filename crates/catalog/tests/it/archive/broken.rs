@@ -120,7 +120,8 @@ async fn files_that_are_missing_or_changed_or_too_many() {
     };
 
     let without = |name: &str| Files(files.0.iter().filter(|(n, _)| n != name).cloned().collect());
-    expect(&without("votes/00001.jsonl"), "`mails/00001.jsonl` where `votes/00001.jsonl`").await;
+    expect(&without("votes/00001.jsonl"), "`submissions/00001.jsonl` where `votes/00001.jsonl`")
+        .await;
     expect(&without("checksums.json"), "`the end` where `harvests/00002.jsonl` or").await;
     expect(&without("harvests/00001.jsonl"), "where `harvests/00001.jsonl` was expected").await;
     expect(&without("manifest.json"), "is not an archive of Pressrun").await;

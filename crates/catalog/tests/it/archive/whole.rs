@@ -93,7 +93,8 @@ async fn nothing_is_overwritten_unasked() {
         ("papers", ""),
         (
             "people",
-            "INSERT INTO people VALUES (1, NULL, 1, 'c@example.org', 'c', '', 'reader', '')",
+            "INSERT INTO people (joined_at, id, email, handle, name, role) \
+             VALUES (1, 1, 'c@example.org', 'c', '', 'reader')",
         ),
     ];
     for (table, sql) in others {

@@ -36,7 +36,7 @@ pub(in crate::pages) async fn section(site: &Site, paper: &Paper, page: u32) -> 
                 Some(_) => (form(&paper.id, None, "")),
                 None => {
                     @let to = link::segment(&format!("{}#discussion", link::paper(&paper.id)));
-                    p { a href={ "/sign-in?to=" (to) } { "Sign in" } " to take part." }
+                    p.act { a href={ "/sign-in?to=" (to) } { "Sign in" } " to take part." }
                 }
             }
         }
@@ -181,7 +181,7 @@ pub(in crate::pages) async fn authors_here(site: &Site, paper: &Paper) -> Result
     let authors = site.catalog.authors_here(&paper.id).await?;
     let claim = format!("{}/claim", link::paper(&paper.id));
     Ok(html! {
-        p.fine.authors-here {
+        p.fine.authors-here.act {
             @if !authors.is_empty() {
                 "Here: "
                 @for (i, (handle, name)) in authors.iter().enumerate() {
