@@ -163,7 +163,7 @@ async fn journey(browser: &WebDriver, server: &Server, data: &Path) -> WebDriver
     assert!(!first.contains("EvoMoE") && text_of(browser, ".why").await?.contains("Why: "));
     wait_for(browser, "button[value=not-for-me]").await?.click().await?;
     let started = tokio::time::Instant::now();
-    while !text_of(browser, ".model").await?.contains("1 not for you") {
+    while !text_of(browser, ".model").await?.contains("1 paper not for you") {
         assert!(started.elapsed() < PATIENCE, "the no is not taken in");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

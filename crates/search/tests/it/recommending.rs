@@ -76,7 +76,7 @@ async fn one_liked_paper_finds_its_like() {
     // A third of the sample is about gates too, and votes against what it shares words with.
     assert!(about(&found, "gates", 39) >= 30, "{}", about(&found, "gates", 39));
     assert!(found.papers.is_sorted_by(|a, b| a.score >= b.score));
-    assert_eq!((found.taste.liked, found.taste.disliked, found.taste.sample), (1, 0, 14));
+    assert_eq!((found.taste.liked, found.taste.disliked, found.taste.sample), (1, 0, 32));
     // Each says why.
     let best = &found.papers[0];
     assert_eq!(best.nearest.as_ref().unwrap().id, "gates-00");
