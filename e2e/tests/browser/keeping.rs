@@ -1,11 +1,12 @@
 //! A library and what belongs in it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use thirtyfour::prelude::*;
 
 use crate::driver::{Driver, browser, look, sign_in, text_of, wait_for};
-use crate::server::{self, Server};
+use crate::server::{self, PATIENCE, Server};
 
 #[tokio::test]
 async fn a_reader_keeps_papers_and_gets_more_like_them() -> WebDriverResult<()> {
@@ -38,8 +39,9 @@ async fn journey(browser: &WebDriver, server: &Server, data: &Path) -> WebDriver
     wait_for(browser, "#library textarea").await?.send_keys("Ask Grace about the *gate*").await?;
     browser.find(By::Css("#library form.stack button")).await?.click().await?;
     assert_eq!(text_of(browser, "#library pre.note").await?, "Ask Grace about the *gate*");
-    // Read, by the pointer.
+    // Read, by the pointer. The page comes anew: only on it the former button is not pressed.
     wait_for(browser, "#library button[value=done]").await?.click().await?;
+    wait_for(browser, "#library button[value=later]").await?;
     let done = wait_for(browser, "#library button[aria-pressed=true]").await?;
     assert_eq!(done.text().await?, "Read");
 
@@ -57,10 +59,13 @@ async fn journey(browser: &WebDriver, server: &Server, data: &Path) -> WebDriver
     let first = text_of(browser, ".card h2").await?;
     assert!(!first.contains("EvoMoE") && text_of(browser, ".why").await?.contains("Why: "));
     wait_for(browser, "button[value=not-for-me]").await?.click().await?;
-    wait_for(browser, ".why").await?;
+    let started = tokio::time::Instant::now();
+    while !text_of(browser, ".model").await?.contains("1 paper not for you") {
+        assert!(started.elapsed() < PATIENCE, "the no is not taken in");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_ne!(text_of(browser, ".card h2").await?, first);
     assert!(!text_of(browser, ".own").await?.contains(&first));
-    assert!(text_of(browser, ".model").await?.contains("1 not for you"));
 
     // Exported with the session of the browser, and to nobody else.
     let script = "const done = arguments[0]; fetch('/library.bib?tag=to-read').then(r => r.text()).then(done)";

@@ -86,6 +86,8 @@ fn mean(examples: &[Example], dims: usize, columns: usize) -> Weights {
 /// Of so many papers one at most is in the sample. In a small site a larger one would hold most of what
 /// is like the liked papers, and its votes against them would drown every other.
 const ONE_OF: usize = 8;
+/// But so many are, if there are: of a handful each would weigh too much.
+const LEAST: usize = 32;
 
 /// Papers that stand for all others: those whose ids have the smallest hashes. They are the same each
 /// time, and hardly others when papers are added.
@@ -95,7 +97,7 @@ fn sample(shelf: &Shelf, but: &HashSet<u32>, most: usize) -> Vec<u32> {
     let hash = |number| (hash(number).wrapping_mul(0x9e37_79b9_7f4a_7c15), number);
     let mut hashes: Vec<(u64, u32)> =
         shelf.alive().iter().filter(|number| !but.contains(number)).map(hash).collect();
-    let most = most.min(hashes.len() / ONE_OF);
+    let most = most.min((hashes.len() / ONE_OF).max(LEAST));
     if hashes.len() > most {
         hashes.select_nth_unstable(most);
         hashes.truncate(most);

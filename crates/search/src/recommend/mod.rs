@@ -68,7 +68,7 @@ pub struct Recipe {
     /// C_sample = C n / (2 sample)  n = liked + sample
     /// ```
     pub cost: f32,
-    /// Papers of the sample that stands for all others; at most an eighth of them.
+    /// Papers of the sample that stands for all others; at most an eighth of them, or 32.
     pub sample: usize,
 }
 

@@ -87,7 +87,7 @@ pub(super) async fn answer(
     let found = site.recommender.of(site, person, question.tag.as_ref(), question.window).await?;
     let mut all = found.as_ref().map_or(Vec::new(), |found| found.papers.clone());
     if question.newest {
-        all.sort_by(|a, b| b.dated.cmp(&a.dated));
+        all.sort_by_key(|paper| std::cmp::Reverse(paper.dated));
     }
     let pages = u32::try_from(all.len().div_ceil(per_page).max(1)).unwrap_or(u32::MAX);
     if question.page > pages {
