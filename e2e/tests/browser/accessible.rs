@@ -90,7 +90,7 @@ async fn all(
         ("/papers/2112.14397/comments", "text=Answer+by+%40ada&parent=1"),
         ("/papers/2112.14397/library", "state=later&tags=gates%2C+to-read&note=Ask"),
         ("/papers/2112.14397/vote", "vote=1"),
-        ("/papers/2112.14397/claim", "author=Ada&proof=My+page"),
+        ("/papers/2112.14397/claim", "author=Xiaonan+Nie&proof=My+page"),
         ("/submissions", "title=Doors&authors=Ada"),
     ] {
         let arguments = vec![json!(path), json!(form)];

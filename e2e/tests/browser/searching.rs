@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use thirtyfour::prelude::*;
 
 use crate::driver::{Driver, browser, look, path, wait_for, wait_for_path};

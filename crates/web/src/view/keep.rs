@@ -62,14 +62,15 @@ pub(crate) fn controls(
 fn states(paper: &str, title: &str, entry: Option<&LibraryEntry>, place: &str) -> Markup {
     let now = entry.map(|entry| entry.state);
     html! {
-        form.states method="post" action=(link::keep(paper)) role="group"
-            aria-label={ "How it stands: " (title) } {
+        form method="post" action=(link::keep(paper)) {
             (back(place))
-            @for state in &LibraryState::ALL[1..] {
-                @let holds = now == Some(*state);
-                button.choice name="state" aria-pressed=(if holds { "true" } else { "false" })
-                    value=(if holds { LibraryState::None } else { *state }) {
-                    (state_name(*state))
+            div.states role="group" aria-label={ "How it stands: " (title) } {
+                @for state in &LibraryState::ALL[1..] {
+                    @let holds = now == Some(*state);
+                    button.choice name="state" aria-pressed=(if holds { "true" } else { "false" })
+                        value=(if holds { LibraryState::None } else { *state }) {
+                        (state_name(*state))
+                    }
                 }
             }
         }

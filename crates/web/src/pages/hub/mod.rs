@@ -39,7 +39,7 @@ pub(super) fn programs() -> OpenApiRouter<Shared> {
         ("submitter" = Option<String>, Query, description = "Only what this account submitted"),
         ("sort" = Option<String>, Query, pattern = "^(publishedAt|trending)$",
             description = "`publishedAt` (newest first, the usual order) or `trending`"),
-        ("p" = Option<u32>, Query, minimum = 0, description = "Page, from 0"),
+        ("p" = Option<u32>, Query, minimum = 0, maximum = 1000000, description = "Page, from 0"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Papers a page; 50"),
     ),
     responses(

@@ -48,7 +48,7 @@ impl Params {
 
     /// The page, from 0.
     pub(super) fn p(&self) -> Result<u32> {
-        self.number("p", "a number from 0", 0, |_: u32| true)
+        self.number("p", "a number from 0 to 1000000", 0, |page: u32| page <= 1_000_000)
     }
 
     /// How many papers at most.

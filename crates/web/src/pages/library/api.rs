@@ -87,7 +87,7 @@ impl Params {
         ("tag" = Option<String>, Query, description = "Only papers with this tag"),
         ("sort" = Option<String>, Query, pattern = "^(added|date|title)$",
             description = "The order; `added`"),
-        ("page" = Option<u32>, Query, minimum = 1, description = "The page; 1"),
+        ("page" = Option<u32>, Query, minimum = 1, maximum = 1000000, description = "The page; 1"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "Papers; 50"),
     ),
     responses(
@@ -309,7 +309,7 @@ pub(super) struct Suggestions {
             description = "How far back from the newest list; `all`"),
         ("sort" = Option<String>, Query, pattern = "^(best|newest)$",
             description = "The order; `best`"),
-        ("page" = Option<u32>, Query, minimum = 1, description = "The page; 1"),
+        ("page" = Option<u32>, Query, minimum = 1, maximum = 1000000, description = "The page; 1"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "Papers; 50"),
     ),
     responses(

@@ -265,11 +265,12 @@ impl View<'_> {
                     li {
                         (card::listed(self.site, paper))
                         (reason(paper, why))
-                        form.states method="post" action=(link::keep(&paper.id)) role="group"
-                            aria-label={ "Keep or not: " (paper.title) } {
+                        form.keep-or-not method="post" action=(link::keep(&paper.id)) {
                             (keep::back(&place))
-                            button.choice name="state" value="later" { "Later" }
-                            button.choice name="state" value="not-for-me" { "Not for me" }
+                            div.states role="group" aria-label={ "Keep or not: " (paper.title) } {
+                                button.choice name="state" value="later" { "Later" }
+                                button.choice name="state" value="not-for-me" { "Not for me" }
+                            }
                         }
                     }
                 }
