@@ -94,7 +94,7 @@ pub enum Error {
         /// The archive.
         path: PathBuf,
         /// What is wrong with it; its own cause is part of its text.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// A value given by the caller does not have the form it must have.
     #[error("{what} `{value}` is not valid; expected {expected}")]

@@ -50,7 +50,7 @@ impl Catalog {
     pub async fn import_archive(&self, file: &Path, room: &Room) -> Result<Summary> {
         let opened = std::fs::File::open(file);
         opened.map_err(|source| Error::Io { path: file.to_owned(), source })?;
-        let failed = |problem| Error::Archive { path: file.to_owned(), problem };
+        let failed = |problem| Error::Archive { path: file.to_owned(), problem: Box::new(problem) };
         let path = file.to_owned();
         let verified = blocking(move || verify(&path)).await.map_err(failed)?;
         let mut transaction = self.write().await?;

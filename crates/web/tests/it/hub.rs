@@ -36,7 +36,7 @@ async fn daily_lists_by_day_week_month_and_page() {
         ("?limit=2", vec!["later", "p000"]),
         ("?limit=2&p=1", vec!["p001", "p002"]),
         ("?p=1", vec![]),
-        ("?p=4294967295&limit=100", vec![]),
+        ("?p=1000000&limit=100", vec![]),
         ("?date=2025-09-09", vec!["p000", "p001", "p002"]),
         ("?date=2025-09-09&p=1&limit=2", vec!["p002"]),
         ("?date=1999-01-01", vec![]),

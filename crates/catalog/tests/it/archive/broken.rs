@@ -75,7 +75,7 @@ async fn refused(site: &Site, archive: &Path) -> Problem {
     std::fs::remove_file(before).unwrap();
     std::fs::remove_file(after).unwrap();
     match error {
-        Error::Archive { problem, .. } => problem,
+        Error::Archive { problem, .. } => *problem,
         other => panic!("{other}"),
     }
 }

@@ -108,8 +108,8 @@ async fn nothing_is_overwritten_unasked() {
         let before = used.archive("before.tar.zst").await;
         let error = used.catalog.import_archive(&archive, &own).await.unwrap_err();
         assert!(
-            matches!(&error, Error::Archive { problem: Problem::NotEmpty { table: t, .. }, .. }
-            if *t == table),
+            matches!(&error, Error::Archive { problem, .. }
+            if matches!(&**problem, Problem::NotEmpty { table: t, .. } if *t == table)),
             "{error}"
         );
         let after = used.archive("after.tar.zst").await;

@@ -38,7 +38,7 @@ pub(super) use self::api::programs;
 /// What is known of a paper that somebody names.
 enum Outcome {
     /// The catalogue has it.
-    Known(Paper),
+    Known(Box<Paper>),
     /// It has come into the catalogue: whoever gives out its id says what it is.
     Brought(String),
     /// The page of somebody says this.
@@ -52,7 +52,7 @@ enum Outcome {
 /// Finds out about a paper, here and elsewhere; one that its registrar vouches for is taken in.
 async fn find(site: &Site, viewer: &Viewer, reference: &Reference) -> Result<Outcome> {
     if let Some(paper) = site.catalog.paper_named(reference).await? {
-        return Ok(Outcome::Known(paper));
+        return Ok(Outcome::Known(Box::new(paper)));
     }
     let Some(finder) = &site.finder else {
         return Ok(Outcome::Unreachable("this site looks nothing up elsewhere".into()));
