@@ -209,8 +209,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Database`] if the database cannot be read.
     pub async fn latest_day(&self) -> Result<Option<Date>> {
-        let query = sqlx::query("SELECT MAX(listed) FROM papers");
-        Ok(sql::day(&query.fetch_one(self.readers()).await?, 0)?)
+        let row = sqlx::query(LATEST_DAY).fetch_one(self.readers()).await?;
+        Ok(sql::day(&row, 0)?)
     }
 
     /// The nearest periods of the same kind that have papers; none for [`Period::All`].
@@ -256,6 +256,8 @@ impl Catalog {
     }
 }
 
+/// With the condition of the index on days, without which all papers would be looked at.
+const LATEST_DAY: &str = "SELECT MAX(listed) FROM papers WHERE listed IS NOT NULL";
 const COUNT_ALL: &str = "SELECT COUNT(*) FROM papers";
 const COUNT_RANGE: &str = "SELECT COUNT(*) FROM papers WHERE listed BETWEEN $1 AND $2";
 
@@ -295,15 +297,16 @@ fn all_sql(sort: Sort, only: Option<&str>) -> String {
 }
 
 /// The papers of a period are found by their day and then sorted, by what they are sorted by alone: a
-/// year has thousands. The subquery keeps a planner from walking the whole order instead in search of
-/// the few that lie in the period.
+/// year has thousands. Subqueries and the join that names its order keep a planner from walking the
+/// whole order instead in search of the few that lie in the period.
 fn range_sql(sort: Sort) -> String {
     let order = sort.order();
     format!(
         "WITH of_period AS MATERIALIZED (SELECT id, dated, votes, trending, comments, verdict_rank, \
          title_key FROM papers WHERE listed BETWEEN $1 AND $2), \
-         page AS MATERIALIZED (SELECT id FROM of_period ORDER BY {order} LIMIT $3 OFFSET $4) \
-         SELECT {PAPER_COLUMNS} FROM papers WHERE id IN (SELECT id FROM page) ORDER BY {order}"
+         page AS MATERIALIZED (SELECT id AS chosen FROM of_period ORDER BY {order} \
+         LIMIT $3 OFFSET $4) \
+         SELECT {PAPER_COLUMNS} FROM page CROSS JOIN papers WHERE id = chosen ORDER BY {order}"
     )
 }
 
@@ -371,7 +374,12 @@ mod tests {
             let steps = plan(&catalog, &range_sql(sort)).await;
             let found = "SEARCH papers USING INDEX papers_listed_idx (listed>? AND listed<?)";
             assert!(steps.iter().any(|step| step == found), "{steps:?}");
+            let read = "SEARCH papers USING INDEX sqlite_autoindex_papers_1 (id=?)";
+            assert!(steps.iter().any(|step| step == read), "{steps:?}");
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN papers")), "{steps:?}");
         }
+        let steps = plan(&catalog, LATEST_DAY).await;
+        assert_eq!(steps, ["SEARCH papers USING COVERING INDEX papers_listed_idx (listed>?)"]);
         let steps = plan(&catalog, COUNT_RANGE).await;
         let found = "SEARCH papers USING COVERING INDEX papers_listed_idx (listed>? AND listed<?)";
         assert_eq!(steps, [found]);

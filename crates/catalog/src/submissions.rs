@@ -483,8 +483,9 @@ impl Catalog {
         let range = list.period.range();
         let within = if range.is_some() { "AND listed BETWEEN $4 AND $5 " } else { "" };
         let sql = format!(
-            "SELECT {PAPER_COLUMNS} FROM papers WHERE id IN (SELECT paper FROM submissions \
-             WHERE person = $1 AND state = 'accepted') {within}ORDER BY {order} LIMIT $2 OFFSET $3"
+            "SELECT {PAPER_COLUMNS} FROM (SELECT DISTINCT paper AS chosen FROM submissions \
+             WHERE person = $1 AND state = 'accepted') AS own CROSS JOIN papers \
+             WHERE id = chosen {within}ORDER BY {order} LIMIT $2 OFFSET $3"
         );
         let per_page = i64::from(list.per_page.clamp(1, ListQuery::MAX_PER_PAGE));
         let offset = i64::from(list.page.max(1) - 1) * per_page;
