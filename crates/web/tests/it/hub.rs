@@ -58,7 +58,7 @@ async fn daily_lists_by_day_week_month_and_page() {
         ("month=", "a month such as `2025-09`"),
         ("date=2025-09-09&week=2025-W37", "only one of `date`, `week` and `month`"),
         ("sort=hot", "`publishedAt` or `trending`"),
-        ("p=-1", "a number from 0"),
+        ("p=-1", "a number from 0 to 1000000"),
         ("limit=0", "a number from 1 to 100"),
         ("limit=101", "a number from 1 to 100"),
     ] {
