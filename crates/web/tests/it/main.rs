@@ -9,6 +9,7 @@ mod errors;
 mod formats;
 mod html;
 mod hub;
+mod importers;
 mod library;
 mod lists;
 mod offline;
