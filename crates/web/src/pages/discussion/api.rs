@@ -16,8 +16,8 @@ use super::{PER_PAGE, audience, authors, change, number_of, paper_of, post_comme
 use crate::edge::viewer::SignedIn;
 use crate::pages::hub::moment;
 use crate::pages::programs::Problem;
-use crate::params::{Pairs, Params};
-use crate::site::{BODY_LIMIT, Shared, Site};
+use crate::params::{Pairs, Params, json};
+use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
 
@@ -158,15 +158,6 @@ struct NewText {
     parent: Option<i64>,
 }
 
-/// The body of a request, or what is wrong with it.
-fn body_of<T>(body: Result<Json<T>, JsonRejection>, expected: &'static str) -> Result<T> {
-    body.map(|Json(body)| body).map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: BODY_LIMIT },
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        _ => Error::Invalid { what: "body", value: rejection.body_text(), expected },
-    })
-}
-
 async fn found(site: &Site, paper: &str, number: i64) -> Result<Said> {
     let comment = site.catalog.comment(paper, number, audience()).await;
     Ok(Said::new(site, comment.map_err(Error::of_form)?))
@@ -197,7 +188,7 @@ async fn post(
     body: Result<Json<NewText>, JsonRejection>,
 ) -> Result<Response> {
     who.0.may(&site, Scope::Write)?;
-    let body = body_of(body, "JSON such as `{\"text\": \"Well done.\", \"parent\": 1}`")?;
+    let body = json(body, "body", "JSON such as `{\"text\": \"Well done.\", \"parent\": 1}`")?;
     let paper = paper_of(&site, &id).await?;
     let number = post_comment(&site, &who.0.person, &paper.id, body.parent, &body.text).await?;
     let location = format!("/api{}", link::comment(&paper.id, number));
@@ -256,7 +247,7 @@ async fn edit(
     body: Result<Json<Text>, JsonRejection>,
 ) -> Result<Json<Said>> {
     who.0.may(&site, Scope::Write)?;
-    let body = body_of(body, "JSON such as `{\"text\": \"Well done.\"}`")?;
+    let body = json(body, "body", "JSON such as `{\"text\": \"Well done.\"}`")?;
     let paper = paper_of(&site, &id).await?;
     let number = number_of(&number)?;
     change::save(&site, &who, &paper.id, number, &body.text).await?;
@@ -342,7 +333,7 @@ async fn claim(
     body: Result<Json<ClaimOfAuthorship>, JsonRejection>,
 ) -> Result<Json<Claimed>> {
     viewer.may(&site, Scope::Write)?;
-    let body = body_of(body, "JSON such as `{\"paperId\": \"2301.10909\"}`")?;
+    let body = json(body, "body", "JSON such as `{\"paperId\": \"2301.10909\"}`")?;
     let own = |target: &String| *target == viewer.person.handle;
     if !body.target_user_id.as_ref().is_none_or(own) {
         return Err(Error::Forbidden("Nobody can claim a paper for somebody else."));

@@ -15,8 +15,8 @@ use super::recommended::{Question, answer, reasons};
 use crate::edge::viewer::SignedIn;
 use crate::pages::hub::{Beside, Facts, moment};
 use crate::pages::programs::Problem;
-use crate::params::{Pairs, Params};
-use crate::site::{BODY_LIMIT, Shared, Site};
+use crate::params::{Pairs, Params, json};
+use crate::site::{Shared, Site};
 use crate::{Error, Result};
 
 /// Papers of an answer where nobody says how many.
@@ -206,26 +206,13 @@ pub(super) async fn change(
     body: Result<Json<Keep>, JsonRejection>,
 ) -> Result<Json<Entry>> {
     viewer.may(&site, Scope::Write)?;
-    let change = body_of(body)?.change().map_err(Error::of_form)?;
+    let expected = "JSON such as `{\"state\": \"later\", \"tags\": [\"gates\"], \"note\": \"\"}`";
+    let keep = json(body, "entry of a library", expected)?;
+    let change = keep.change().map_err(Error::of_form)?;
     let paper = id_of(&site, &name).await?;
     let changed = site.catalog.change_library(viewer.person.id, &paper, &change).await;
     changed.map_err(Error::of_form)?;
     of(&site, viewer.person.id, &paper).await
-}
-
-fn body_of(body: Result<Json<Keep>, JsonRejection>) -> Result<Keep> {
-    let expected = "JSON such as `{\"state\": \"later\", \"tags\": [\"gates\"], \"note\": \"\"}`";
-    match body {
-        Ok(Json(keep)) => Ok(keep),
-        Err(rejection) => Err(match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: BODY_LIMIT },
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-            _ => {
-                let value = rejection.body_text();
-                Error::Invalid { what: "entry of a library", value, expected }
-            }
-        }),
-    }
 }
 
 /// Take a paper out of the library

@@ -26,13 +26,52 @@ const DAY_SORT: Sort = Sort::Verdict;
 /// Days of which the front page's feed holds the papers: a reader that looks once a week misses none.
 const DAYS: usize = 7;
 
+/// Lists of one kind of period: the address, what stands at its end, and the usual order.
+type Periods = (&'static str, &'static str, &'static str, fn(&Period) -> bool, Sort);
+const PERIODS: [Periods; 4] = [
+    (
+        "/papers/date/{day}",
+        "day",
+        "a day such as `2025-09-09`",
+        |p| matches!(p, Period::Day(_)),
+        DAY_SORT,
+    ),
+    (
+        "/papers/week/{week}",
+        "week",
+        "a week such as `2025-W37`",
+        |p| matches!(p, Period::Week { .. }),
+        Sort::Date,
+    ),
+    (
+        "/papers/month/{month}",
+        "month",
+        "a month such as `2025-09`",
+        |p| matches!(p, Period::Month { .. }),
+        Sort::Date,
+    ),
+    (
+        "/papers/year/{year}",
+        "year",
+        "a year such as `2025`",
+        |p| matches!(p, Period::Year(_)),
+        Sort::Date,
+    ),
+];
+
 pub(super) fn router() -> Router<Shared> {
-    let mut router = Router::new()
-        .route("/", get(front))
-        .route("/papers/date/{day}", get(day))
-        .route("/papers/week/{week}", get(week))
-        .route("/papers/month/{month}", get(month))
-        .route("/papers/year/{year}", get(year));
+    let mut router = Router::new().route("/", get(front));
+    for (path, what, expected, right_kind, usual) in PERIODS {
+        let answer = async move |State(site): State<Shared>,
+                                 Path(text): Path<String>,
+                                 query: Given,
+                                 headers: HeaderMap| {
+            let (period, format) = parse(&text, what, expected, right_kind)?;
+            let params = Params::read(query, usual)?;
+            answer(&site, &headers, Wanted { kind: Kind::Period, period, params, format }).await
+        };
+        router = router.route(path, get(answer));
+    }
     for (kind, path) in [(Kind::All, "/papers/all"), (Kind::Trending, "/papers/trending")] {
         for format in std::iter::once(None).chain(Format::ALL.into_iter().map(Some)) {
             let end = format.map_or("", Format::extension);
@@ -71,54 +110,6 @@ async fn front(State(site): State<Shared>, query: Given, headers: HeaderMap) -> 
     let newest = site.catalog.latest_day().await?;
     let period = newest.map_or(Period::All, Period::Day);
     answer(&site, &headers, Wanted { kind: Kind::Front, period, params, format: None }).await
-}
-
-async fn day(
-    State(site): State<Shared>,
-    Path(text): Path<String>,
-    query: Given,
-    headers: HeaderMap,
-) -> Result<Response> {
-    let expected = "a day such as `2025-09-09`";
-    let (period, format) = parse(&text, "day", expected, |p| matches!(p, Period::Day(_)))?;
-    let params = Params::read(query, DAY_SORT)?;
-    answer(&site, &headers, Wanted { kind: Kind::Period, period, params, format }).await
-}
-
-async fn week(
-    State(site): State<Shared>,
-    Path(text): Path<String>,
-    query: Given,
-    headers: HeaderMap,
-) -> Result<Response> {
-    let expected = "a week such as `2025-W37`";
-    let (period, format) = parse(&text, "week", expected, |p| matches!(p, Period::Week { .. }))?;
-    let params = Params::read(query, Sort::Date)?;
-    answer(&site, &headers, Wanted { kind: Kind::Period, period, params, format }).await
-}
-
-async fn month(
-    State(site): State<Shared>,
-    Path(text): Path<String>,
-    query: Given,
-    headers: HeaderMap,
-) -> Result<Response> {
-    let expected = "a month such as `2025-09`";
-    let (period, format) = parse(&text, "month", expected, |p| matches!(p, Period::Month { .. }))?;
-    let params = Params::read(query, Sort::Date)?;
-    answer(&site, &headers, Wanted { kind: Kind::Period, period, params, format }).await
-}
-
-async fn year(
-    State(site): State<Shared>,
-    Path(text): Path<String>,
-    query: Given,
-    headers: HeaderMap,
-) -> Result<Response> {
-    let expected = "a year such as `2025`";
-    let (period, format) = parse(&text, "year", expected, |p| matches!(p, Period::Year(_)))?;
-    let params = Params::read(query, Sort::Date)?;
-    answer(&site, &headers, Wanted { kind: Kind::Period, period, params, format }).await
 }
 
 fn parse(
