@@ -20,16 +20,6 @@ impl Catalog {
         Ok(query.fetch_one(self.readers()).await?.try_get(0)?)
     }
 
-    /// Number of papers.
-    ///
-    /// # Errors
-    /// [`Error::Database`](crate::Error::Database) if the database cannot be read.
-    pub async fn papers(&self) -> Result<u64> {
-        let query = sqlx::query("SELECT COUNT(*) FROM papers");
-        let count: i64 = query.fetch_one(self.readers()).await?.try_get(0)?;
-        Ok(count.unsigned_abs())
-    }
-
     /// The papers of which something changed after a revision, each with the revision of its last
     /// change, the oldest first; at most so many.
     ///

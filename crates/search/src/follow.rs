@@ -249,7 +249,7 @@ impl Search {
         mut feed: Option<Feed>,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<CaughtUp> {
-        let (papers, revision) = (catalog.papers().await?, catalog.revision().await?);
+        let (papers, revision) = (catalog.count_papers().await?, catalog.revision().await?);
         if self.index().revision() > revision || self.index().len() as u64 > papers {
             self.begin_anew("it is of another catalogue")?;
         }

@@ -13,6 +13,9 @@ use crate::{Error, Result};
 /// The query as it stands in the address.
 pub(crate) type Pairs = Vec<(String, String)>;
 
+/// The last page that a program may ask for.
+pub(crate) const MOST_PAGES: u32 = 1_000_000;
+
 /// The parameters of an address.
 #[derive(Debug)]
 pub(crate) struct Params(pub Pairs);

@@ -44,7 +44,7 @@ async fn a_draft_is_a_paper_once_a_curator_takes_it() {
     // The same once more is the same submission.
     let again = catalog.submit(ada, Proposal::Draft(&new), "").await.unwrap();
     assert_eq!(again, Submitted::Waiting(id));
-    assert_eq!(catalog.papers().await.unwrap(), 1);
+    assert_eq!(catalog.count_papers().await.unwrap(), 1);
     let waiting = catalog.waiting_submissions().await.unwrap();
     assert_eq!((waiting.len(), waiting[0].remark.as_str()), (1, "please"));
     // Neither id, study nor day is for the person to say.

@@ -18,7 +18,7 @@ pub async fn index(args: IndexArgs) -> Result<ExitCode> {
     let search = Search::open(&folder(data), vectors(&args.embedder)?)?;
     search.begin_anew("`pressrun index` asked for it")?;
     let bar = bar(COUNT);
-    bar.set_length(catalog.papers().await?);
+    bar.set_length(catalog.count_papers().await?);
     let started = Instant::now();
     let taken = search.catch_up(&catalog, None, &mut |taken| bar.set_position(taken)).await?;
     bar.finish_and_clear();

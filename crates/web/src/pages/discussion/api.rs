@@ -16,13 +16,10 @@ use super::{PER_PAGE, audience, authors, change, number_of, paper_of, post_comme
 use crate::edge::viewer::SignedIn;
 use crate::pages::hub::moment;
 use crate::pages::programs::Problem;
-use crate::params::{Pairs, Params, json};
+use crate::params::{MOST_PAGES, Pairs, Params, json};
 use crate::site::{Shared, Site};
 use crate::view::link;
 use crate::{Error, Result};
-
-/// The last page that may be asked for.
-const MOST_PAGES: u32 = 1_000_000;
 
 pub(in crate::pages) fn programs() -> OpenApiRouter<Shared> {
     OpenApiRouter::default()

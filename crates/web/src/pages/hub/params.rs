@@ -2,7 +2,7 @@
 
 use pressrun_catalog::{Period, Place, Sort};
 
-use crate::params::Params;
+use crate::params::{MOST_PAGES, Params};
 use crate::{Error, Result};
 
 /// Papers of an answer where nobody says how many.
@@ -48,7 +48,7 @@ impl Params {
 
     /// The page, from 0.
     pub(super) fn p(&self) -> Result<u32> {
-        self.number("p", "a number from 0 to 1000000", 0, |page: u32| page <= 1_000_000)
+        self.number("p", "a number from 0 to 1000000", 0, |page: u32| page <= MOST_PAGES)
     }
 
     /// How many papers at most.

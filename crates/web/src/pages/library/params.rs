@@ -2,7 +2,7 @@
 
 use pressrun_catalog::{LibraryQuery, LibraryState, Tag};
 
-use crate::params::Params;
+use crate::params::{MOST_PAGES, Params};
 use crate::view::link;
 use crate::{Error, Result};
 
@@ -23,7 +23,7 @@ impl Asked {
         let tag = given("tag").map(str::parse).transpose().map_err(Error::of_form)?;
         let sort = given("sort").map(str::parse).transpose().map_err(Error::of_form)?;
         let query = LibraryQuery { state, tag, sort: sort.unwrap_or_default() };
-        let right = |page: u32| (1..=1_000_000).contains(&page);
+        let right = |page: u32| (1..=MOST_PAGES).contains(&page);
         let page = params.number("page", "a number from 1 to 1000000", 1, right)?;
         let words = params.value("q").unwrap_or_default().trim().to_owned();
         Ok(Self { query, words, page })
