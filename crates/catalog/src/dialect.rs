@@ -51,7 +51,7 @@ const READERS: u32 = 4;
 /// Settings of every connection. `FULL`: a commit that returned survives a power cut. Pages of 8 KiB
 /// (settled when the file is made) hold five papers with their abstracts, of 4 KiB but two.
 const SETTINGS: &str = "PRAGMA page_size = 8192; PRAGMA foreign_keys = ON; \
-     PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
+     PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000;";
 
 /// Settings of the writer. The log is brought home every 64 MiB and not every 4, because an import
 /// touches the same index pages again and again, and each is then written home once.

@@ -182,26 +182,44 @@ impl Catalog {
         let page = query.page.max(1);
         let limit = i64::from(per_page);
         let offset = i64::from(page - 1) * limit;
-        // One transaction: number, first part and rest are of the same moment.
-        let mut snapshot = self.readers().begin().await?;
         let (total, papers) = match query.period.range() {
-            Some(range) => {
-                let total = count(&mut snapshot, COUNT_RANGE, Some(range)).await?;
-                let sql = range_sql(query.sort);
-                let papers = read(&mut snapshot, sql, Some(range), (limit, offset)).await?;
-                (total, papers)
-            }
+            Some(range) => self.list_of(range, query.sort, (limit, offset)).await?,
             // A week or month that the calendar does not have.
             None if query.period != Period::All => (0, Vec::new()),
             None => {
-                let total = count(&mut snapshot, COUNT_ALL, None).await?;
+                // One transaction: number, first part and rest are of the same moment.
+                let mut snapshot = self.readers().begin().await?;
+                let total = count(&mut snapshot, COUNT_ALL).await?;
                 let papers = whole_list(&mut snapshot, query.sort, limit, offset).await?;
+                snapshot.commit().await?;
                 (total, papers)
             }
         };
-        snapshot.commit().await?;
         let pages = u32::try_from(total.div_ceil(u64::from(per_page))).unwrap_or(u32::MAX);
         Ok(ListPage { papers, total, page, pages: pages.max(1) })
+    }
+
+    /// How many papers stand on lists of these days, and a stretch of them. One statement, for it is
+    /// what most visitors ask first; only beyond the end is the number asked for by itself.
+    async fn list_of(
+        &self,
+        (first, last): (Date, Date),
+        sort: Sort,
+        (limit, offset): (i64, i64),
+    ) -> Result<(u64, Vec<Paper>)> {
+        let (first, last) = (first.to_string(), last.to_string());
+        let query = sqlx::query(AssertSqlSafe(range_sql(sort)));
+        let query = query.bind(first.clone()).bind(last.clone()).bind(limit).bind(offset);
+        let rows = query.fetch_all(self.readers()).await?;
+        let total: i64 = match rows.first() {
+            Some(row) => row.try_get("total")?,
+            None if offset == 0 => 0,
+            None => {
+                let query = sqlx::query(COUNT_RANGE).bind(first).bind(last);
+                query.fetch_one(self.readers()).await?.try_get(0)?
+            }
+        };
+        Ok((total.unsigned_abs(), rows.iter().map(paper).collect::<Result<_, _>>()?))
     }
 
     /// The newest day that has a list.
@@ -221,15 +239,12 @@ impl Catalog {
         let Some((first, last)) = period.range() else {
             return Ok(Neighbours::default());
         };
-        let before = sqlx::query("SELECT MAX(listed) FROM papers WHERE listed < $1");
-        let before = before.bind(first.to_string());
-        let before = sql::day(&before.fetch_one(self.readers()).await?, 0)?;
-        let after = sqlx::query("SELECT MIN(listed) FROM papers WHERE listed > $1");
-        let after = after.bind(last.to_string());
-        let after = sql::day(&after.fetch_one(self.readers()).await?, 0)?;
+        let query = sqlx::query(NEIGHBOURS).bind(first.to_string()).bind(last.to_string());
+        let row = query.fetch_one(self.readers()).await?;
+        let of_same_kind = |day: Option<Date>| day.map(|day| period.of_same_kind(day));
         Ok(Neighbours {
-            previous: before.map(|day| period.of_same_kind(day)),
-            next: after.map(|day| period.of_same_kind(day)),
+            previous: of_same_kind(sql::day(&row, 0)?),
+            next: of_same_kind(sql::day(&row, 1)?),
         })
     }
 
@@ -252,12 +267,14 @@ impl Catalog {
     /// [`Error::Database`] if the database cannot be read.
     pub async fn count_papers(&self) -> Result<u64> {
         let mut connection = self.readers().acquire().await?;
-        count(&mut connection, COUNT_ALL, None).await
+        count(&mut connection, COUNT_ALL).await
     }
 }
 
 /// With the condition of the index on days, without which all papers would be looked at.
 const LATEST_DAY: &str = "SELECT MAX(listed) FROM papers WHERE listed IS NOT NULL";
+const NEIGHBOURS: &str = "SELECT (SELECT MAX(listed) FROM papers WHERE listed < $1), \
+     (SELECT MIN(listed) FROM papers WHERE listed > $2)";
 const COUNT_ALL: &str = "SELECT COUNT(*) FROM papers";
 const COUNT_RANGE: &str = "SELECT COUNT(*) FROM papers WHERE listed BETWEEN $1 AND $2";
 
@@ -269,19 +286,19 @@ async fn whole_list(
     offset: i64,
 ) -> Result<Vec<Paper>> {
     let Some((first, rest)) = sort.first() else {
-        return read(connection, all_sql(sort, None), None, (limit, offset)).await;
+        return read(connection, all_sql(sort, None), (limit, offset)).await;
     };
     let number = format!("{COUNT_ALL} WHERE {first}");
-    let number = i64::try_from(count(connection, number, None).await?).unwrap_or(i64::MAX);
+    let number = i64::try_from(count(connection, number).await?).unwrap_or(i64::MAX);
     let mut papers = Vec::new();
     if offset < number {
-        papers = read(connection, all_sql(sort, Some(first)), None, (limit, offset)).await?;
+        papers = read(connection, all_sql(sort, Some(first)), (limit, offset)).await?;
     }
     let left = limit - i64::try_from(papers.len()).unwrap_or(limit);
     if left > 0 {
         let slice = (left, (offset - number).max(0));
         let sql = all_sql(Sort::Date, Some(rest));
-        papers.extend(read(connection, sql, None, slice).await?);
+        papers.extend(read(connection, sql, slice).await?);
     }
     Ok(papers)
 }
@@ -306,34 +323,23 @@ fn range_sql(sort: Sort) -> String {
          title_key FROM papers WHERE listed BETWEEN $1 AND $2), \
          page AS MATERIALIZED (SELECT id AS chosen FROM of_period ORDER BY {order} \
          LIMIT $3 OFFSET $4) \
-         SELECT {PAPER_COLUMNS} FROM page CROSS JOIN papers WHERE id = chosen ORDER BY {order}"
+         SELECT {PAPER_COLUMNS}, (SELECT COUNT(*) FROM of_period) AS total \
+         FROM page CROSS JOIN papers WHERE id = chosen ORDER BY {order}"
     )
 }
 
-async fn count(
-    connection: &mut AnyConnection,
-    sql: impl Into<String>,
-    range: Option<(Date, Date)>,
-) -> Result<u64> {
-    let mut query = sqlx::query(AssertSqlSafe(sql.into()));
-    if let Some((first, last)) = range {
-        query = query.bind(first.to_string()).bind(last.to_string());
-    }
-    let row = query.fetch_one(connection).await?;
+async fn count(connection: &mut AnyConnection, sql: impl Into<String>) -> Result<u64> {
+    let row = sqlx::query(AssertSqlSafe(sql.into())).fetch_one(connection).await?;
     Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
 }
 
 async fn read(
     connection: &mut AnyConnection,
     sql: String,
-    range: Option<(Date, Date)>,
     (limit, offset): (i64, i64),
 ) -> Result<Vec<Paper>> {
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    if let Some((first, last)) = range {
-        query = query.bind(first.to_string()).bind(last.to_string());
-    }
-    let rows = query.bind(limit).bind(offset).fetch_all(connection).await?;
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(limit).bind(offset);
+    let rows = query.fetch_all(connection).await?;
     Ok(rows.iter().map(paper).collect::<Result<_, _>>()?)
 }
 
@@ -380,6 +386,10 @@ mod tests {
         }
         let steps = plan(&catalog, LATEST_DAY).await;
         assert_eq!(steps, ["SEARCH papers USING COVERING INDEX papers_listed_idx (listed>?)"]);
+        let steps = plan(&catalog, NEIGHBOURS).await;
+        let searches =
+            steps.iter().filter(|step| step.contains("COVERING INDEX papers_listed_idx"));
+        assert_eq!(searches.count(), 2, "{steps:?}");
         let steps = plan(&catalog, COUNT_RANGE).await;
         let found = "SEARCH papers USING COVERING INDEX papers_listed_idx (listed>? AND listed<?)";
         assert_eq!(steps, [found]);

@@ -9,8 +9,8 @@ use crate::bounded::Bounded;
 
 /// Papers named.
 const MOST: usize = 6;
-/// Answers kept; one takes less than a kilobyte.
-const KEPT: usize = 2048;
+/// Answers kept. One takes less than a kilobyte; to find it takes as long as all the rest of a page.
+const KEPT: usize = 16_384;
 
 /// The neighbours of papers that were shown last.
 #[derive(Debug)]

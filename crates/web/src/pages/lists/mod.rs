@@ -147,7 +147,10 @@ async fn answer(site: &Site, headers: &HeaderMap, wanted: Wanted) -> Result<Resp
     }
     viewer::know_votes(site, found.papers.iter()).await?;
     viewer::know_library(site, found.papers.iter()).await?;
-    let newest = site.catalog.latest_day().await?;
+    let newest = match (kind, period) {
+        (Kind::Front, Period::Day(newest)) => Some(newest),
+        _ => site.catalog.latest_day().await?,
+    };
     let neighbours = match period {
         Period::All => None,
         dated => Some(site.catalog.neighbours(dated).await?),
