@@ -12,6 +12,7 @@ pub mod identity;
 pub mod import;
 mod library;
 mod lists;
+mod mails;
 mod migrate;
 mod paper;
 mod people;
@@ -22,6 +23,7 @@ mod reference;
 mod runs;
 mod sql;
 mod submissions;
+mod subscriptions;
 mod tidy;
 mod upsert;
 mod walk;
@@ -39,15 +41,20 @@ pub use library::{
     LibraryState, Tag,
 };
 pub use lists::{ListPage, ListQuery, Neighbours, Sort};
+pub use mails::{Delivery, FailedMail, Mail, MailCounts, NewMail};
 pub use paper::{NewPaper, Paper, VerdictCounts};
 pub use people::{
-    Email, LINK_LIFE, Link, Mail, MailCounts, NewMail, Person, Profile, Role, SESSION_LIFE, Scope,
-    Secret, Session, Token, Voted,
+    Email, LINK_LIFE, Link, Person, Profile, Role, SESSION_LIFE, Scope, Secret, Session, Token,
+    Voted,
 };
 pub use period::Period;
 pub use records::{RecordHead, VerdictChange};
 pub use reference::{Finder, Finding, Found, Reference};
 pub use runs::{RunEnd, RunRow, RunSignal, RunState};
 pub use submissions::{About, Proposal, Submission, SubmissionState, Submitted, Submitter};
+pub use subscriptions::{
+    CONFIRM_LIFE, Frequency, Issue, IssueState, NewIssue, NoPapers, Preferences, Purpose, Schedule,
+    SigningKey, Slot, Subscription, SubscriptionCounts,
+};
 pub use upsert::Upserted;
 pub use walk::Place;

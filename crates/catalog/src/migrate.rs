@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "discussion", include_str!("../migrations/0008_discussion.sql")),
     (9, "library", include_str!("../migrations/0009_library.sql")),
     (10, "submissions", include_str!("../migrations/0010_submissions.sql")),
+    (11, "digest", include_str!("../migrations/0011_digest.sql")),
 ];
 
 /// The number of the last step.

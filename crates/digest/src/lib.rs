@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+pub mod letter;
 mod message;
 mod outbox;
 mod transport;

@@ -26,6 +26,9 @@
 //! | `comments` and what hangs on them, `author_claims`, `verdict_replies` | yes | no | who said what, what is hidden, and why |
 //! | `library`, `library_tags`, `library_revisions` | yes | no | what people keep for themselves |
 //! | `mails` | all but secret ones | no | what waits is sent from the new place; a secret mail holds a link, and links stay behind |
+//! | `subscriptions` | yes | no | who gets the digest, and when |
+//! | `issues` | yes | no | what each subscriber had |
+//! | `signing_keys` | yes | no | without it the links in sent mails would be void |
 //! | `settings` | yes | yes | what the numbers depend on, such as the half-life of trending |
 //! | `harvests` | yes | no | a harvest goes on where it was; addresses may hold keys |
 //! | `sessions` | no | no | people sign in anew |

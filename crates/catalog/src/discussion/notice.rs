@@ -4,7 +4,8 @@ use sqlx::any::Any;
 use sqlx::{Row, Transaction};
 
 use super::NewComment;
-use crate::people::{Email, NewMail, add_mail};
+use crate::mails::{NewMail, add as add_mail};
+use crate::people::Email;
 use crate::sql::now;
 use crate::{Catalog, Result};
 

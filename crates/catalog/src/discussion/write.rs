@@ -4,7 +4,7 @@ use sqlx::any::Any;
 use sqlx::{Row, Transaction};
 
 use super::{DEEPEST, DIGITS, Notice, changed, checked_text, notice, step, unknown};
-use crate::people::NewMail;
+use crate::mails::NewMail;
 use crate::sql::now;
 use crate::{Catalog, Error, Result};
 

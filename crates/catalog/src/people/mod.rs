@@ -1,6 +1,5 @@
 //! People: who they are and what they may do.
 
-mod mails;
 mod secret;
 mod sign_in;
 mod tokens;
@@ -13,13 +12,11 @@ use jiff::Timestamp;
 use sqlx::any::{Any, AnyRow};
 use sqlx::{AssertSqlSafe, Row, Transaction};
 
-pub use self::mails::{Mail, MailCounts, NewMail};
 pub use self::secret::Secret;
 pub use self::sign_in::{LINK_LIFE, Link, SESSION_LIFE, Session};
 pub use self::tokens::{Scope, Token};
 pub use self::votes::Voted;
 
-pub(crate) use self::mails::add as add_mail;
 pub(crate) use self::secret::random_id;
 
 use crate::discussion::remove_comments;
@@ -276,6 +273,9 @@ impl Catalog {
             "DELETE FROM sign_in_links WHERE email = (SELECT email FROM people WHERE id = $1)";
         sqlx::query(sql).bind(id).execute(&mut *transaction).await?;
         let sql = "DELETE FROM mails WHERE recipient = (SELECT email FROM people WHERE id = $1)";
+        sqlx::query(sql).bind(id).execute(&mut *transaction).await?;
+        let sql =
+            "DELETE FROM subscriptions WHERE email = (SELECT email FROM people WHERE id = $1)";
         sqlx::query(sql).bind(id).execute(&mut *transaction).await?;
         let sql = "DELETE FROM people WHERE id = $1";
         sqlx::query(sql).bind(id).execute(&mut *transaction).await?;

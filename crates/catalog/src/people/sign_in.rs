@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use sqlx::any::Any;
 use sqlx::{AssertSqlSafe, Row, Transaction};
 
-use super::mails::{self, NewMail};
 use super::{COLUMNS, Email, Person, Role, Secret, find_or_add, person};
+use crate::mails::{self, NewMail};
 use crate::sql::{after, micros, moment, now};
 use crate::{Catalog, Result};
 

@@ -12,4 +12,5 @@ mod papers;
 mod people;
 mod records;
 mod runs;
+mod subscriptions;
 mod support;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pressrun_catalog::{
-    Catalog, Constraint, Email, Error, Link, NewMail, Profile, Role, Scope, Secret,
+    Catalog, Constraint, Delivery, Email, Error, Link, NewMail, Profile, Role, Scope, Secret,
 };
 
 fn email(text: &str) -> Email {
@@ -165,14 +165,19 @@ async fn mail_is_claimed_by_one_and_forgets_what_was_secret() {
     assert_eq!((claimed.id, claimed.body.as_str(), claimed.attempts), (first, "The link.", 0));
     assert_eq!(catalog.claim_mail().await.unwrap().unwrap().id, second);
     assert_eq!(catalog.claim_mail().await.unwrap(), None);
+    let note = async |id, delivery| {
+        assert!(catalog.exchange_mails(&[(id, delivery)], 0).await.unwrap().is_empty());
+    };
     // One is put back and is not due yet, then is.
-    catalog.mail_deferred(first, "451 later", Duration::from_secs(60)).await.unwrap();
+    note(first, Delivery::Deferred("451 later".into(), Duration::from_secs(60))).await;
     assert_eq!(catalog.claim_mail().await.unwrap(), None);
-    catalog.mail_deferred(first, "451 later", Duration::ZERO).await.unwrap();
+    note(first, Delivery::Deferred("451 later".into(), Duration::ZERO)).await;
     let again = catalog.claim_mail().await.unwrap().unwrap();
     assert_eq!((again.id, again.attempts), (first, 2));
-    catalog.mail_accepted(first, "250 ok").await.unwrap();
-    catalog.mail_failed(second, "550 nobody").await.unwrap();
+    note(first, Delivery::Accepted("250 ok".into())).await;
+    note(second, Delivery::Failed("550 nobody".into())).await;
     let counts = catalog.mail_counts().await.unwrap();
-    assert_eq!((counts.waiting, counts.accepted, counts.failed), (0, 1, 1));
+    assert_eq!((counts.unsent(), counts.accepted, counts.failed), (0, 1, 1));
+    let failed = catalog.failed_mails(10).await.unwrap();
+    assert_eq!((failed[0].id, failed[0].answer.as_str()), (second, "550 nobody"));
 }

@@ -67,6 +67,14 @@ INSERT INTO library_revisions (person, revision) VALUES (-5, 3);
 INSERT INTO mails (created_at, due_at, secret, id, state, kind, recipient, subject, body, answer)
 VALUES (1, 2, 0, 1, 'waiting', 'news', 'bob@example.org', 'S', 'body', NULL),
        (1, 2, 1, 2, 'waiting', 'sign-in', 'bob@example.org', 'S', 'secret link', NULL);
+INSERT INTO subscriptions (created_at, asked_at, confirmed_at, next_at, suspended_at, failures, told, hour,
+    min_votes, most, send_empty, id, frequency, zone, paused_until, email, query)
+VALUES (1, 2, 3, 4, NULL, 0, 0, 7, 5, 12, 1, 77, 'weekdays', 'Europe/Vienna', '2026-12-24', 'eve@example.org',
+        'author:"Józef Łoś"'),
+       (1, 2, NULL, NULL, 5, 3, 1, 0, 0, 50, 0, -78, 'sunday', 'UTC', NULL, 'bob@example.org', '');
+INSERT INTO issues (due_at, composed_at, id, subscription, day, papers, reason)
+VALUES (1, 2, 79, 77, '2026-11-26', 'cs/0112017' || char(10) || 'b', NULL), (1, 2, 80, 77, '2026-11-27', '', 'all-had');
+INSERT INTO signing_keys (name, value) VALUES ('digest', 'a key');
 INSERT INTO settings (name, value) VALUES ('trending', '48');
 INSERT INTO harvests (source, position, changed_at) VALUES ('arxiv:cs.LG', 'page 2', 6);
 "#;
