@@ -18,6 +18,12 @@ pub enum Error {
         /// What was given.
         given: String,
     },
+    /// A saved search could not be asked; why is in the log.
+    #[error("the search `{query}` cannot be asked now; expected a search index that is whole")]
+    Topic {
+        /// The search.
+        query: String,
+    },
     /// A file could not be written.
     #[error("`{path}`: {source}")]
     Io {

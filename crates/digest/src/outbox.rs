@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pressrun_catalog::{Catalog, Mail};
+use pressrun_catalog::{Catalog, Delivery, Mail};
 
 use crate::message::{Sender, compose};
 use crate::transport::Transport;
@@ -63,12 +63,17 @@ impl Outbox {
         Ok(sent)
     }
 
+    async fn note(&self, mail: &Mail, delivery: Delivery) -> Result<()> {
+        self.catalog.exchange_mails(&[(mail.id, delivery)], 0).await?;
+        Ok(())
+    }
+
     async fn send(&self, mail: &Mail) -> Result<bool> {
         let message = match compose(mail, &self.from) {
             Ok(message) => message.formatted(),
             Err(error) => {
                 tracing::error!(mail = mail.id, %error, "a mail is given up");
-                self.catalog.mail_failed(mail.id, &error.to_string()).await?;
+                self.note(mail, Delivery::Failed(error.to_string())).await?;
                 return Ok(false);
             }
         };
@@ -78,18 +83,18 @@ impl Outbox {
             delivered.await.unwrap_or_else(|error| Err(Error::Compose(error.to_string())));
         match delivered {
             Ok(answer) => {
-                self.catalog.mail_accepted(mail.id, &answer).await?;
+                self.note(mail, Delivery::Accepted(answer)).await?;
                 Ok(true)
             }
             Err(error) if mail.attempts + 1 >= ATTEMPTS => {
                 tracing::error!(mail = mail.id, %error, "a mail is given up");
-                self.catalog.mail_failed(mail.id, &error.to_string()).await?;
+                self.note(mail, Delivery::Failed(error.to_string())).await?;
                 Ok(false)
             }
             Err(error) => {
                 let wait = wait(mail.attempts);
                 tracing::warn!(mail = mail.id, %error, "a mail is tried again in {wait:?}");
-                self.catalog.mail_deferred(mail.id, &error.to_string(), wait).await?;
+                self.note(mail, Delivery::Deferred(error.to_string(), wait)).await?;
                 Ok(false)
             }
         }

@@ -19,6 +19,7 @@ mod related;
 mod rendered;
 mod serve;
 mod site;
+mod topics;
 mod view;
 
 pub use address::public_url;
@@ -26,3 +27,4 @@ pub use error::{Error, Result};
 pub use pages::sign_in_url;
 pub use serve::serve;
 pub use site::{Settings, Site, router};
+pub use topics::SavedSearches;

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode};
 use pressrun_catalog::{Catalog, Finder};
+use pressrun_digest::{Counters, Editor};
 use pressrun_lab::Library;
 use pressrun_search::{Runs, Search};
 use tokio::sync::{Mutex, Semaphore, watch};
@@ -19,6 +20,7 @@ use crate::prose::Proses;
 use crate::recommended::Recommender;
 use crate::related::Related;
 use crate::rendered::Cache;
+use crate::topics::SavedSearches;
 use crate::{Error, Result, address, edge, pages};
 
 /// What can be set about a site.
@@ -85,6 +87,10 @@ pub struct Site {
     pub(crate) related: Related,
     pub(crate) recommender: Recommender,
     pub(crate) limits: Limits,
+    /// Who composes the digest.
+    pub(crate) editor: Editor,
+    /// What became of mail since the site was started.
+    pub(crate) mail: Arc<Counters>,
     /// Who looks papers up elsewhere, if anybody does.
     pub(crate) finder: Option<Arc<dyn Finder>>,
     /// Comments that were shown last, as HTML.
@@ -115,9 +121,14 @@ impl Site {
         search: Search,
         settings: Settings,
     ) -> Self {
+        let runs = Arc::clone(&library) as Arc<dyn Runs>;
+        let topics = Arc::new(SavedSearches::new(search.clone(), Arc::clone(&runs)));
+        let mail = Arc::<Counters>::default();
         Self {
+            editor: Editor::new(catalog.clone(), topics).with_counters(Arc::clone(&mail)),
+            mail,
             catalog,
-            runs: Arc::clone(&library) as Arc<dyn Runs>,
+            runs,
             library,
             search,
             related: Related::default(),
@@ -133,6 +144,11 @@ impl Site {
             closing: watch::Sender::new(false),
             settings,
         }
+    }
+
+    /// Who composes the digest of this site, and what counts its mail.
+    pub fn digest(&self) -> (Editor, Arc<Counters>) {
+        (self.editor.clone(), Arc::clone(&self.mail))
     }
 
     /// Has papers that people submit looked up elsewhere.

@@ -22,7 +22,7 @@ const IN_TIME: Duration = Duration::from_secs(15 * 60);
 const LOOKUP: usize = 256;
 
 /// Why an issue has no papers: the first of these that leaves none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NoPapers {
     /// No paper was put on a list in the days from which the issue takes them.
     NothingListed,

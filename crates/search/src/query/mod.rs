@@ -191,6 +191,18 @@ impl Query {
         self.items.is_empty()
     }
 
+    /// The same with every word a condition, as if each stood in quotation marks: what a paper must have
+    /// to be about a topic, and not only near to it.
+    #[must_use]
+    pub fn every_word(mut self) -> Self {
+        for item in &mut self.items {
+            if let Kind::Word(text) = &mut item.kind {
+                item.kind = Kind::Phrase(std::mem::take(text));
+            }
+        }
+        self
+    }
+
     /// The query with one more condition at its end.
     pub fn with(&self, field: &Field) -> String {
         let source = self.source.trim();
