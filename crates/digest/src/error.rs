@@ -1,7 +1,5 @@
 //! What can go wrong with mail.
 
-use std::path::PathBuf;
-
 /// An error of composing or handing over.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,6 +10,17 @@ pub enum Error {
     /// A message could not be composed: trying again does not help.
     #[error("composing the message: {0}")]
     Compose(String),
+    /// The mail server's address cannot be used.
+    #[error("the mail server's address {problem}; expected {expected}")]
+    Server {
+        /// What is wrong with it.
+        problem: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// The server could not be reached, or takes no mail from this site.
+    #[error("the mail server cannot be used: {0}")]
+    Down(String),
     /// The sender's address is none.
     #[error("sender `{given}` is not valid; expected a form like `Pressrun <papers@example.org>`")]
     Sender {
@@ -23,14 +32,6 @@ pub enum Error {
     Topic {
         /// The search.
         query: String,
-    },
-    /// A file could not be written.
-    #[error("`{path}`: {source}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
     },
 }
 

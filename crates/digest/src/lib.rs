@@ -2,11 +2,14 @@
 
 mod content;
 mod counters;
+mod desk;
 mod editor;
 mod error;
 pub mod letter;
 mod message;
 mod outbox;
+mod publisher;
+mod smtp;
 mod transport;
 
 pub use content::Content;
@@ -15,4 +18,6 @@ pub use editor::{Choice, Editor, Found, Published, TopicError, Topics};
 pub use error::{Error, Result};
 pub use message::Sender;
 pub use outbox::Outbox;
+pub use publisher::Publisher;
+pub use smtp::Smtp;
 pub use transport::Transport;

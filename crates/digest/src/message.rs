@@ -3,12 +3,14 @@
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use lettre::Message;
+use lettre::address::AddressError;
 use lettre::message::header::ContentTransferEncoding;
-use lettre::message::header::{self, ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, MessageBuilder};
+use lettre::message::header::{self, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MessageBuilder, MultiPart, SinglePart};
+use lettre::{Address, Message};
 use pressrun_catalog::Mail;
 
+use crate::letter::Letter;
 use crate::{Error, Result};
 
 /// Who the mail of this site is from.
@@ -23,58 +25,94 @@ impl FromStr for Sender {
     }
 }
 
-/// Says that nobody wrote this by hand, so that nobody's machine answers it (RFC 3834).
-#[derive(Debug, Clone)]
-struct AutoSubmitted;
-
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".into())
+impl Sender {
+    /// The address alone.
+    pub fn address(&self) -> &Address {
+        &self.0.email
     }
 }
 
-/// Composes a mail. The same mail gives the same message each time.
-///
-/// # Errors
-/// [`Error::Compose`] if the address or a header cannot stand in a message.
-pub(crate) fn compose(mail: &Mail, from: &Sender) -> Result<Message> {
+/// What a mail to many says about itself in its head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListHead {
+    /// `List-Id` (RFC 2919).
+    pub id: String,
+    /// `List-Unsubscribe` (RFC 2369), without the angle brackets.
+    pub unsubscribe: String,
+    /// Whether a POST to that address ends the subscription (RFC 8058).
+    pub one_click: bool,
+}
+
+/// A header that the library has no type for: by name, its value on one line.
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+}
+
+/// What all mails have in common. The same mail has the same head each time.
+fn head(mail: &Mail, subject: &str, from: &Sender) -> Result<MessageBuilder> {
     let failed = |error: &dyn std::fmt::Display| Error::Compose(error.to_string());
-    let recipient: lettre::Address = mail
-        .recipient
-        .as_str()
-        .parse()
-        .map_err(|error: lettre::address::AddressError| failed(&error))?;
+    let recipient: Address =
+        mail.recipient.as_str().parse().map_err(|error: AddressError| failed(&error))?;
     let id = format!("<{:x}.{}@{}>", mail.id, mail.kind, from.0.email.domain());
     // One line: a break would begin another header.
-    let subject: String =
-        mail.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let seconds = u64::try_from(mail.created_at.as_second()).unwrap_or(0);
-    let builder: MessageBuilder = Message::builder()
+    Ok(Message::builder()
         .from(from.0.clone())
         .to(Mailbox::new(None, recipient))
         .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
         .message_id(Some(id))
         .subject(subject)
-        .header(AutoSubmitted)
-        .header(header::MIME_VERSION_1_0)
-        .header(ContentType::TEXT_PLAIN);
-    // As it is where that is allowed: who reads the file has the whole link in one line.
-    let body = mail.body.replace("\r\n", "\n").replace('\n', "\r\n");
-    let plain = body.is_ascii() && body.lines().all(|line| line.len() <= LONGEST_LINE);
-    let body = match plain {
+        // Nobody wrote this by hand, and nobody's machine is to answer it (RFC 3834).
+        .raw_header(header("Auto-Submitted", "auto-generated".into()))
+        .header(header::MIME_VERSION_1_0))
+}
+
+/// Composes a mail of plain text. The same mail gives the same message each time.
+///
+/// # Errors
+/// [`Error::Compose`] if the address or a header cannot stand in a message.
+pub(crate) fn compose(mail: &Mail, from: &Sender) -> Result<Message> {
+    let builder = head(mail, &mail.subject, from)?.header(ContentType::TEXT_PLAIN);
+    builder.body(body(&mail.body)).map_err(|error| Error::Compose(error.to_string()))
+}
+
+/// Composes a letter of the digest, as text and as HTML.
+///
+/// # Errors
+/// As [`compose`].
+pub(crate) fn compose_letter(
+    mail: &Mail,
+    letter: &Letter,
+    list: &ListHead,
+    from: &Sender,
+) -> Result<Message> {
+    let mut builder = head(mail, &letter.subject, from)?
+        .raw_header(header("List-Id", list.id.clone()))
+        .raw_header(header("List-Unsubscribe", format!("<{}>", list.unsubscribe)));
+    if list.one_click {
+        let value = "List-Unsubscribe=One-Click".into();
+        builder = builder.raw_header(header("List-Unsubscribe-Post", value));
+    }
+    let part = |kind: ContentType, text: &str| SinglePart::builder().header(kind).body(body(text));
+    // Made of the number, so that a message is the same at every attempt.
+    let parts = MultiPart::alternative()
+        .boundary(format!("{:x}.{}", mail.id, mail.kind))
+        .singlepart(part(ContentType::TEXT_PLAIN, &letter.text))
+        .singlepart(part(ContentType::TEXT_HTML, &letter.html));
+    builder.multipart(parts).map_err(|error| Error::Compose(error.to_string()))
+}
+
+/// A text as it goes out: as it is where that is allowed, so that who reads the file has each link in one
+/// line; else encoded.
+fn body(text: &str) -> Body {
+    let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
+    let plain = text.is_ascii() && text.lines().all(|line| line.len() <= LONGEST_LINE);
+    match plain {
         // The crate's own check stops at 76.
-        true => Body::dangerous_pre_encoded(body.into_bytes(), ContentTransferEncoding::SevenBit),
-        false => Body::new(body),
-    };
-    builder.body(body).map_err(|error| failed(&error))
+        true => Body::dangerous_pre_encoded(text.into_bytes(), ContentTransferEncoding::SevenBit),
+        false => Body::new(text),
+    }
 }
 
 /// Longest line of a mail in bytes, without its end (RFC 5322).

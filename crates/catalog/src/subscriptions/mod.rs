@@ -148,7 +148,15 @@ impl Subscription {
         if self.confirmed_at.is_none() || self.suspended_at.is_some() {
             return None;
         }
-        self.preferences.schedule.next(now, self.paused_until).map(|slot| slot.at)
+        let paused = |at| {
+            let day = self.preferences.schedule.time_zone().to_datetime(at).date();
+            self.paused_until.is_some_and(|until| day < until)
+        };
+        match self.next_at {
+            // It is due and about to be published: a change does not take it away.
+            Some(due) if due <= now && !paused(due) => Some(due),
+            _ => self.preferences.schedule.next(now, self.paused_until).map(|slot| slot.at),
+        }
     }
 }
 

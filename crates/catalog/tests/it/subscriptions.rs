@@ -243,6 +243,13 @@ async fn a_pause_ends_by_itself_and_a_wrong_clock_is_made_good() {
     assert_eq!(paused.next_at, Some(at("2026-12-24T06:00:00Z")));
     let counts = catalog.subscription_counts("2026-11-26".parse().unwrap()).await.unwrap();
     assert_eq!((counts.active, counts.paused), (0, 1));
+    // What is due already is not taken away by a change, but by a pause.
+    let due = paused.next_at.unwrap();
+    let saved = catalog.save_subscription(ada.id, &ada.preferences, due).await.unwrap().unwrap();
+    assert_eq!(saved.next_at, Some(due));
+    let until = Some("2026-12-25".parse().unwrap());
+    let paused = catalog.pause_subscription(ada.id, until, due).await.unwrap().unwrap();
+    assert_eq!(paused.next_at, Some(at("2026-12-25T06:00:00Z")));
     // A pause may lie far ahead.
     assert_eq!(catalog.reckon_subscriptions(now).await.unwrap(), 0);
     let again = catalog.pause_subscription(ada.id, None, now).await.unwrap().unwrap();

