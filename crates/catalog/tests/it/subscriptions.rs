@@ -254,9 +254,12 @@ async fn a_pause_ends_by_itself_and_a_wrong_clock_is_made_good() {
     assert_eq!(catalog.reckon_subscriptions(now).await.unwrap(), 0);
     let again = catalog.pause_subscription(ada.id, None, now).await.unwrap().unwrap();
     assert_eq!(again.next_at, ada.next_at);
-    // Saved while the clock was a year ahead.
+    // Changed while the clock was a year ahead.
     let ahead = at("2027-11-26T12:00:00Z");
-    catalog.save_subscription(ada.id, &ada.preferences, ahead).await.unwrap();
+    let until = Some("2027-11-26".parse().unwrap());
+    catalog.pause_subscription(ada.id, until, now).await.unwrap();
+    let changed = catalog.pause_subscription(ada.id, None, ahead).await.unwrap().unwrap();
+    assert_eq!(changed.next_at, Some(at("2027-11-26T06:00:00Z")));
     assert_eq!(catalog.reckon_subscriptions(now).await.unwrap(), 1);
     assert_eq!(catalog.subscription(ada.id).await.unwrap().unwrap().next_at, ada.next_at);
 }
