@@ -1,5 +1,10 @@
 //! An issue as a letter: subject, text and HTML.
 
+mod html;
+mod line;
+mod say;
+mod text;
+
 use std::sync::Arc;
 
 use pressrun_catalog::{NoPapers, Paper, Preferences, Slot};
@@ -43,4 +48,13 @@ pub struct Letter {
     pub text: String,
     /// The same as HTML.
     pub html: String,
+}
+
+/// Writes a letter: its two parts say the same in the same order.
+///
+/// It reads nothing but the edition. Whatever papers and searches hold stays text in it.
+#[must_use]
+pub fn write(edition: &Edition) -> Letter {
+    let said = say::say(edition);
+    Letter { text: text::write(&said), html: html::write(&said), subject: said.subject }
 }
