@@ -6,7 +6,8 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pressrun_lab::Outcome;
 
-use super::say::{Entry, Said, Verdict};
+use super::entry::{Entry, Verdict};
+use super::say::Said;
 
 /// What cannot be said at an element. A style there is beaten by `!important` only.
 const SHEET: &str = "\
@@ -32,14 +33,15 @@ const BODY: &str = "margin:0;padding:0;background:#fbfaf7";
 const HIDDEN: &str = "display:none;max-height:0;overflow:hidden;mso-hide:all";
 const PAGE: &str = "padding:24px 12px;background:#fbfaf7";
 const CARD: &str = "width:100%;max-width:640px;background:#ffffff;border:1px solid #dedad1;\
-    border-collapse:separate;text-align:left";
+    border-collapse:separate;table-layout:fixed;text-align:left;\
+    overflow-wrap:anywhere;word-break:break-word";
 const HEAD: &str = "padding:24px 28px 10px;";
 const ROW: &str = "padding:20px 28px 12px;border-top:1px solid #dedad1;";
 const SANS: &str = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',sans-serif";
 const SERIF: &str =
     "font-family:Charter,'Bitstream Charter','Sitka Text',Cambria,Georgia,'Liberation Serif',serif";
 const SITE: &str = "margin:0 0 6px;font-size:16px;line-height:1.5";
-const H1: &str = "margin:0 0 12px;font-size:26px;line-height:1.25;color:#1d1c1a;";
+const H1: &str = "margin:0 0 12px;font-size:24px;line-height:1.25;color:#1d1c1a;";
 const H2: &str = "margin:0 0 6px;font-size:20px;line-height:1.3;";
 const TEXT: &str = "margin:0 0 10px;font-size:16px;line-height:1.5;color:#1d1c1a";
 const META: &str = "margin:0 0 8px;font-size:14px;line-height:1.5;color:#5d5a54";
@@ -109,11 +111,11 @@ fn paper(entry: &Entry) -> Markup {
         }
         p.muted style=(META) {
             (entry.facts)
-            @if let Some(verdict) = &entry.verdict { " · " (badge(verdict)) }
+            @if let Some(verdict) = &entry.verdict { " " (badge(verdict)) }
         }
         @if !entry.excerpt.is_empty() { p.ink dir="auto" style=(TEXT) { (entry.excerpt) } }
         @if !entry.why.is_empty() { p.muted style=(META) { (entry.why) } }
-        @if let Some(code) = &entry.code { p.muted style=(META) { (link(code, "Code")) } }
+        @if let Some(code) = &entry.code { p.muted style=(META) { (link(code, "The authors' code")) } }
     }
 }
 
@@ -136,4 +138,78 @@ fn badge(verdict: &Verdict) -> Markup {
         Outcome::NotTested => "background:#ecebe6;color:#55534e",
     };
     html! { span.(verdict.tone.slug()) style={ (BADGE) (colours) } { (verdict.words) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{sample, say};
+    use super::*;
+
+    /// Relative luminance of a colour `#rrggbb` (WCAG 2).
+    fn luminance(colour: &str) -> f64 {
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// The colour after a property, where it stands first in a piece of style.
+    fn colour<'a>(style: &'a str, property: &str) -> Option<&'a str> {
+        let starts = style.match_indices(property).map(|(at, _)| at);
+        // Not `color` of `border-color`.
+        let mut own = starts.filter(|at| {
+            *at == 0
+                || !style.as_bytes()[at - 1].is_ascii_alphabetic()
+                    && style.as_bytes()[at - 1] != b'-'
+        });
+        let at = own.next()? + property.len();
+        style.get(at..at + 7)
+    }
+
+    #[test]
+    fn every_colour_is_read_well_on_its_ground() {
+        let html = write(&say::say(&sample::edition(sample::papers())));
+        let mut checked = 0;
+        // Light: the styles of elements, on their own ground or the card's.
+        for style in html.split("style=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            if let Some(ink) = colour(style, "color:") {
+                let ground = colour(style, "background:").unwrap_or("#ffffff");
+                assert!(contrast(ink, ground) >= 4.5, "{style}");
+                checked += 1;
+            }
+        }
+        // Dark: the rules of the sheet.
+        let dark = SHEET.split_once("dark){").unwrap().1;
+        for rule in dark.split('}').filter_map(|rule| Some(rule.split_once('{')?.1)) {
+            if let Some(ink) = colour(rule, "color:") {
+                let ground = colour(rule, "background:").unwrap_or("#1c1f23");
+                if rule.contains("border-color") {
+                    continue;
+                }
+                assert!(contrast(ink, ground) >= 4.5, "{rule}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 20, "{checked}");
+        assert!(contrast("#777777", "#ffffff") < 4.5 && contrast("#000000", "#ffffff") > 20.9);
+    }
+
+    #[test]
+    fn nothing_is_fetched_and_nothing_is_small() {
+        let html = write(&say::say(&sample::edition(sample::papers())));
+        for sign in ["<img", "<link", "<script", "url(", "@import", "src="] {
+            assert!(!html.contains(sign), "{sign}");
+        }
+        let sizes = html.split("font-size:").skip(1).filter_map(|rest| rest.split("px").next());
+        let sizes: Vec<u32> = sizes.map(|size| size.parse().unwrap()).collect();
+        assert!(sizes.len() > 10 && sizes.iter().all(|size| *size >= 14), "{sizes:?}");
+        assert_eq!(html.matches("<style>").count(), 1);
+        assert_eq!(html.matches("<table").count(), html.matches("role=\"presentation\"").count());
+    }
 }

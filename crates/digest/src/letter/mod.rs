@@ -1,9 +1,15 @@
 //! An issue as a letter: subject, text and HTML.
 
+mod entry;
 mod html;
-mod line;
+mod none;
+#[cfg(test)]
+mod sample;
 mod say;
+#[cfg(test)]
+mod tests;
 mod text;
+mod words;
 
 use std::sync::Arc;
 

@@ -1,36 +1,19 @@
 //! What a letter says, in the order in which its two parts say it.
 
-use jiff::civil::{Date, Weekday};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use pressrun_catalog::{Frequency, NoPapers, Paper, Preferences, VerdictCounts};
-use pressrun_lab::Outcome;
-use url::Url;
+use jiff::civil::Weekday;
+use pressrun_catalog::{Frequency, NoPapers, Preferences};
 
-use super::line::line;
+use super::entry::{Entry, entry};
+use super::none::none;
+use super::words::{QUERY, counted, line, quoted, votes, zone};
 use super::{Edition, Links};
 
-/// Characters of a title. Longer ones are no titles.
-const TITLE: usize = 400;
-/// Characters of a title in the subject.
-const SUBJECT: usize = 70;
-/// Characters of a search in the subject and with each paper; the head has all of it.
-const QUERY: usize = 40;
-/// Characters of the head's search: all that one can have.
+/// Characters of the first title in the subject.
+const SUBJECT: usize = 60;
+/// Characters of a search in the head: all that one can have.
 const WHOLE_QUERY: usize = 500;
-/// Characters of an abstract.
-const EXCERPT: usize = 300;
-/// Characters of an author's name or of a venue.
-const NAME: usize = 80;
-/// Bytes of an address. Longer ones are left out: mail has no longer lines.
-const ADDRESS: usize = 900;
-/// Authors of a paper; of more the first are named.
-const AUTHORS: usize = 5;
 /// Characters of what stands beside the subject in a list of mails.
 const PREVIEW: usize = 140;
-
-/// What stays as it is in a segment of a path; all else is percent-encoded, so that an id with a slash
-/// stays one segment.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A letter before it has a form. None of its strings has a control character.
 #[derive(Debug)]
@@ -51,32 +34,6 @@ pub(super) struct Said<'a> {
     /// Why the subscriber gets this.
     pub closing: String,
     pub links: &'a Links,
-}
-
-/// A paper.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub title: String,
-    pub url: String,
-    /// Empty where none are known.
-    pub authors: String,
-    /// Votes, comments, and where it appeared.
-    pub facts: String,
-    pub verdict: Option<Verdict>,
-    /// Empty where no abstract is known.
-    pub excerpt: String,
-    /// Why it is there; empty where nothing is known of that.
-    pub why: String,
-    /// Where the authors' code is.
-    pub code: Option<String>,
-}
-
-/// What came of running a paper.
-#[derive(Debug)]
-pub(super) struct Verdict {
-    pub tone: Outcome,
-    /// `3 of 4 claims reproduced, 1 partly`.
-    pub words: String,
 }
 
 /// The words of a letter.
@@ -206,178 +163,105 @@ fn about(preferences: &Preferences) -> String {
     out
 }
 
-/// Why there are no papers, what brings some, and why the letter comes all the same.
-fn none(edition: &Edition) -> Vec<String> {
-    let preferences = &edition.preferences;
-    let schedule = &preferences.schedule;
-    let (first, last) = (schedule.first_day(edition.slot.day), edition.slot.day);
-    let lists = format!("on the lists from {}", span(first, last));
-    let search = quoted(&preferences.query, QUERY);
-    let minimum = votes(preferences.min_votes);
-    // Those that the search finds, where there is one.
-    let found = match preferences.query.as_str() {
-        "" => String::new(),
-        _ => format!(" that your search {search} finds"),
-    };
-    let (why, what) = match edition.reason {
-        None | Some(NoPapers::NothingListed) => (
-            format!("No paper was put {lists}."),
-            "As soon as the lists have papers again, they come to you.".to_owned(),
-        ),
-        Some(NoPapers::OffTopic) => (
-            format!("Your search {search} finds none of the papers {lists}."),
-            "Fewer words, or more common ones, find more.".to_owned(),
-        ),
-        Some(NoPapers::FewVotes) => (
-            format!("None of the papers {lists}{found} has at least {minimum}, your minimum."),
-            format!(
-                "A lower minimum brings more. A paper that gets its votes within {} days still comes.",
-                schedule.frequency.window(),
-            ),
-        ),
-        Some(NoPapers::AllHad) => {
-            let with = match preferences.min_votes {
-                0 => String::new(),
-                _ if found.is_empty() => format!(" with at least {minimum}"),
-                _ => format!(" and that has at least {minimum}"),
-            };
-            let more = match (found.is_empty(), preferences.min_votes) {
-                (true, 0) => "The next ones come as soon as they are listed.",
-                (true, _) => "A lower minimum brings more.",
-                (false, 0) => "A wider search brings more.",
-                (false, _) => "A wider search or a lower minimum brings more.",
-            };
-            let why = format!("You have had every paper {lists}{found}{with}; none comes twice.");
-            (why, more.to_owned())
-        }
-    };
-    let mut out = vec![why, what];
-    if preferences.send_empty {
-        out.push("You asked to be told when there are no papers.".to_owned());
-    }
-    out
-}
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
 
-fn entry(edition: &Edition, paper: &Paper) -> Entry {
-    let id = utf8_percent_encode(&paper.id, SEGMENT);
-    let mut facts = counted(paper.votes, "vote", "votes");
-    facts.push_str(" · ");
-    facts.push_str(&counted(paper.comments, "comment", "comments"));
-    let venue = line(paper.venue.as_deref().unwrap_or_default(), NAME);
-    if !venue.is_empty() {
-        facts.push_str(" · ");
-        facts.push_str(&venue);
+    #[test]
+    fn a_subject_says_what_is_in_it() {
+        let mut edition = sample::edition(sample::papers());
+        let title = "Dense-to-Sparse Gate for Mixture-of-Experts";
+        assert_eq!(say(&edition).subject, format!("3 papers, 26 November: {title}"));
+        edition.papers.truncate(1);
+        edition.preferences.query = "experts routing".into();
+        edition.test = true;
+        let subject = "Test: 1 paper for “experts routing”, 26 November: Dense-to-Sparse";
+        assert!(say(&edition).subject.starts_with(subject));
+        let long = sample::paper("x", &"word\r\n".repeat(100));
+        let subject = say(&sample::edition(vec![long])).subject;
+        assert!(subject.ends_with("word word…") && subject.chars().count() < 90, "{subject}");
     }
-    let title = line(&paper.title, TITLE);
-    Entry {
-        // A link needs words.
-        title: if title.is_empty() { line(&paper.id, NAME) } else { title },
-        url: format!("{}/papers/{id}", edition.links.site),
-        authors: authors(&paper.authors),
-        facts,
-        verdict: paper.verdicts.filter(|counts| counts.total() > 0).map(verdict),
-        excerpt: line(&paper.summary, EXCERPT),
-        why: why(edition, paper),
-        code: paper.code_url.as_deref().and_then(address),
-    }
-}
 
-/// All of a few authors, the first of many.
-fn authors(all: &[String]) -> String {
-    let named = if all.len() > AUTHORS { AUTHORS - 1 } else { all.len() };
-    let mut out = String::new();
-    for (at, name) in all[..named].iter().enumerate() {
-        out.push_str(if at == 0 { "" } else { ", " });
-        out.push_str(&line(name, NAME));
-    }
-    if named < all.len() {
-        out.push_str(&format!(" and {} more", all.len() - named));
-    }
-    out
-}
-
-fn verdict(counts: VerdictCounts) -> Verdict {
-    let total = counts.total();
-    let claims = if total == 1 { "claim" } else { "claims" };
-    let mut words = format!("{} of {total} {claims} reproduced", counts.reproduced);
-    for (outcome, count) in counts.each() {
-        if outcome != Outcome::Reproduced && count > 0 {
-            words.push_str(&format!(", {count} {}", outcome.label()));
+    #[test]
+    fn without_papers_the_subject_says_why() {
+        let mut edition = sample::edition(Vec::new());
+        edition.preferences.min_votes = 1;
+        for (reason, end) in [
+            (Some(NoPapers::NothingListed), ": nothing on the lists"),
+            (Some(NoPapers::OffTopic), ": none that you search for"),
+            (Some(NoPapers::FewVotes), ": none with 1 vote"),
+            (Some(NoPapers::AllHad), ": none that you have not had"),
+            (None, ""),
+        ] {
+            edition.reason = reason;
+            assert_eq!(say(&edition).subject, format!("No papers, 26 November{end}"));
         }
     }
-    Verdict { tone: counts.tone(), words }
-}
 
-/// What of the subscriber's wishes a paper meets.
-fn why(edition: &Edition, paper: &Paper) -> String {
-    let preferences = &edition.preferences;
-    let mut reasons = Vec::with_capacity(3);
-    if let Some(listed) = paper.listed {
-        let year = if listed.year() == edition.slot.day.year() { "" } else { " %Y" };
-        let format = format!("on the list of %A %-d %B{year}");
-        reasons.push(listed.strftime(&format).to_string());
+    #[test]
+    fn the_head_says_what_the_digest_is() {
+        let mut preferences = Preferences::default();
+        let text =
+            "Your digest, on weekdays at 07:00 UTC: at most 12 papers from the lists of 7 days.";
+        assert_eq!(about(&preferences), text);
+        preferences.schedule.frequency = Frequency::Weekly(Weekday::Thursday);
+        preferences.schedule.zone = "America/New_York".into();
+        preferences.query = "experts routing".into();
+        (preferences.min_votes, preferences.most) = (5, 1);
+        let text = "Your digest, on Thursdays at 07:00 (America/New_York): at most 1 paper from the \
+            lists of 14 days, found by your search “experts routing”, with at least 5 votes.";
+        assert_eq!(about(&preferences), text);
+        preferences.schedule.frequency = Frequency::EveryDay;
+        assert!(about(&preferences).starts_with("Your digest, every day at 07:00 (America/"));
+        // Each day of the week is its own.
+        let all = Frequency::all().map(|frequency| {
+            preferences.schedule.frequency = frequency;
+            about(&preferences)
+        });
+        assert_eq!(all.collect::<std::collections::HashSet<_>>().len(), 9);
     }
-    if !preferences.query.is_empty() {
-        reasons.push(format!("found by your search {}", quoted(&preferences.query, QUERY)));
-    }
-    // A vote may have been taken back since the paper was chosen.
-    if preferences.min_votes > 0 && paper.votes >= i64::from(preferences.min_votes) {
-        reasons.push(format!("at least {}", votes(preferences.min_votes)));
-    }
-    if reasons.is_empty() {
-        return String::new();
-    }
-    format!("Why it is here: {}.", reasons.join(", "))
-}
 
-/// An outside address that may be a link, as one word: `javascript:` is an address, too.
-fn address(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok()?;
-    let fits = matches!(url.scheme(), "http" | "https") && url.as_str().len() <= ADDRESS;
-    fits.then(|| url.into())
-}
-
-fn quoted(query: &str, most: usize) -> String {
-    format!("“{}”", line(query, most))
-}
-
-fn votes(number: u32) -> String {
-    counted(i64::from(number), "vote", "votes")
-}
-
-/// The time zone, after an hour.
-fn zone(preferences: &Preferences) -> String {
-    match preferences.schedule.time_zone().iana_name() {
-        None | Some("UTC") => "UTC".into(),
-        Some(name) => format!("({name})"),
+    #[test]
+    fn a_late_issue_says_when_it_was_due_where_the_subscriber_is() {
+        let mut edition = sample::edition(sample::papers());
+        assert!(say(&edition).notices.is_empty());
+        edition.late = true;
+        edition.preferences.schedule.zone = "Pacific/Auckland".into();
+        edition.slot.day = jiff::civil::date(2026, 11, 27);
+        edition.slot.at = "2026-11-26T18:00:00Z".parse().unwrap();
+        let due = "This issue is late. It was due on Friday 27 November 2026 at 07:00 \
+            (Pacific/Auckland).";
+        assert_eq!(say(&edition).notices, [due]);
+        assert_eq!(say(&edition).heading, "3 papers for Friday 27 November 2026");
+        // A zone that there is no more is taken for UTC, and called so.
+        edition.preferences.schedule.zone = "Mars/Olympus".into();
+        let due = "This issue is late. It was due on Thursday 26 November 2026 at 18:00 UTC.";
+        assert_eq!(say(&edition).notices, [due]);
+        edition.test = true;
+        assert_eq!(say(&edition).notices.len(), 2);
     }
-}
 
-/// Two days with between them what lies between: `20 to 26 November 2026`.
-fn span(first: Date, last: Date) -> String {
-    let format = if first.year() != last.year() {
-        "%-d %B %Y"
-    } else if first.month() != last.month() {
-        "%-d %B"
-    } else {
-        "%-d"
-    };
-    format!("{} to {}", first.strftime(format), last.strftime("%-d %B %Y"))
-}
+    #[test]
+    fn beside_the_subject_stands_what_it_does_not_say() {
+        let mut edition = sample::edition(sample::papers());
+        let titles = "Größen, $\\mathcal{O}(n \\log n)$ & <b>Ordnung</b> · A short one";
+        assert_eq!(say(&edition).preview, titles);
+        edition.papers.drain(..2);
+        assert_eq!(say(&edition).preview, "It is short.");
+        edition.papers.clear();
+        assert!(say(&edition).preview.starts_with("No paper was put on the lists"));
+    }
 
-/// A number with its noun; of five digits and more in groups of three, as on the site.
-fn counted(number: i64, one: &str, many: &str) -> String {
-    let noun = if number == 1 { one } else { many };
-    let digits = number.to_string();
-    if digits.len() < 5 {
-        return format!("{digits} {noun}");
+    #[test]
+    fn the_end_explains_verdicts_where_there_are_some() {
+        let words = |edition: &Edition| -> Vec<&str> {
+            say(edition).foot.iter().map(|(words, _)| *words).collect()
+        };
+        let mut edition = sample::edition(sample::papers());
+        let with = ["How claims are checked", "Change or pause this digest", "Unsubscribe"];
+        assert_eq!(words(&edition), with);
+        edition.papers.drain(..2);
+        assert_eq!(words(&edition), with[1..]);
     }
-    let mut out = String::with_capacity(digits.len() + 4 + noun.len());
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push('\u{202f}');
-        }
-        out.push(digit);
-    }
-    format!("{out} {noun}")
 }

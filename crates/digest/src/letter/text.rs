@@ -5,7 +5,8 @@
 
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, wrap};
 
-use super::say::{Entry, Said};
+use super::entry::Entry;
+use super::say::Said;
 
 /// Columns of a line. A longer word, such as an address, has its line alone.
 const COLUMNS: usize = 72;
@@ -54,11 +55,13 @@ impl Page {
         if !entry.excerpt.is_empty() {
             self.blank();
             self.lines(INDENT, &entry.excerpt);
-            self.blank();
+            if !entry.why.is_empty() || entry.code.is_some() {
+                self.blank();
+            }
         }
         self.lines(INDENT, &entry.why);
         if let Some(code) = &entry.code {
-            self.lines(INDENT, "Code:");
+            self.lines(INDENT, "The authors' code:");
             self.link(code);
         }
     }
@@ -91,5 +94,37 @@ impl Page {
 
     fn blank(&mut self) {
         self.text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(first: &str, paragraph: &str) -> String {
+        let mut page = Page { text: String::new() };
+        page.lines(first, paragraph);
+        page.text
+    }
+
+    #[test]
+    fn paragraphs_are_wrapped_and_indented() {
+        let wrapped = lines("1.  ", &"word ".repeat(20));
+        let expected = format!("1.  {}\n    {}\n", ["word"; 13].join(" "), ["word"; 7].join(" "));
+        assert_eq!(wrapped, expected);
+        assert_eq!(lines(INDENT, ""), "");
+        // Two columns each.
+        let wide = lines(INDENT, &format!("{} {}", "字".repeat(20), "字".repeat(20)));
+        assert_eq!(wide.lines().count(), 2);
+    }
+
+    #[test]
+    fn what_is_longer_than_a_line_stays_whole() {
+        let url = format!("https://example.org/a-b/{}", "c-".repeat(60));
+        let wrapped = lines(INDENT, &format!("See {url} there"));
+        assert_eq!(wrapped, format!("    See\n    {url}\n    there\n"));
+        let mut page = Page { text: String::new() };
+        page.link(&url);
+        assert_eq!(page.text, format!("    {url}\n"));
     }
 }

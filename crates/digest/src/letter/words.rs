@@ -1,4 +1,10 @@
-//! Anybody's words as one harmless line.
+//! Words that every part of a letter is made of.
+
+use jiff::civil::Date;
+use pressrun_catalog::Preferences;
+
+/// Characters of a search wherever it is not said whole.
+pub(super) const QUERY: usize = 40;
 
 /// One line of a text, at most so many characters, cut at a word. Line breaks and control characters
 /// part words like blanks, and what turns the direction of writing is taken out: it would turn what
@@ -47,6 +53,52 @@ fn is_hidden(c: char) -> bool {
     )
 }
 
+/// A search in quotation marks.
+pub(super) fn quoted(query: &str, most: usize) -> String {
+    format!("“{}”", line(query, most))
+}
+
+pub(super) fn votes(number: u32) -> String {
+    counted(i64::from(number), "vote", "votes")
+}
+
+/// The time zone, after an hour.
+pub(super) fn zone(preferences: &Preferences) -> String {
+    match preferences.schedule.time_zone().iana_name() {
+        None | Some("UTC") => "UTC".into(),
+        Some(name) => format!("({name})"),
+    }
+}
+
+/// Two days with between them what lies between: `20 to 26 November 2026`.
+pub(super) fn span(first: Date, last: Date) -> String {
+    let format = if first.year() != last.year() {
+        "%-d %B %Y"
+    } else if first.month() != last.month() {
+        "%-d %B"
+    } else {
+        "%-d"
+    };
+    format!("{} to {}", first.strftime(format), last.strftime("%-d %B %Y"))
+}
+
+/// A number with its noun; of five digits and more in groups of three, as on the site.
+pub(super) fn counted(number: i64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    let digits = number.unsigned_abs().to_string();
+    let mut out = String::from(if number < 0 { "−" } else { "" });
+    if digits.len() < 5 {
+        return format!("{out}{digits} {noun}");
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    format!("{out} {noun}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +124,22 @@ mod tests {
         assert_eq!(line("größere Größen", 9), "größere…");
         assert_eq!(line(&"字".repeat(50), 10), format!("{}…", "字".repeat(10)));
         assert_eq!(line(&format!("a {}", "x".repeat(50)), 10), "a xxxxxxxx…");
+    }
+
+    #[test]
+    fn numbers_have_their_nouns() {
+        assert_eq!(votes(0), "0 votes");
+        assert_eq!(votes(1), "1 vote");
+        assert_eq!(votes(9_999), "9999 votes");
+        assert_eq!(votes(1_000_000), "1\u{202f}000\u{202f}000 votes");
+        assert_eq!(counted(-12_345, "vote", "votes"), "−12\u{202f}345 votes");
+    }
+
+    #[test]
+    fn days_between() {
+        let days = |first: &str, last: &str| span(first.parse().unwrap(), last.parse().unwrap());
+        assert_eq!(days("2026-11-20", "2026-11-26"), "20 to 26 November 2026");
+        assert_eq!(days("2026-10-28", "2026-11-03"), "28 October to 3 November 2026");
+        assert_eq!(days("2025-12-29", "2026-01-04"), "29 December 2025 to 4 January 2026");
     }
 }
