@@ -1,6 +1,6 @@
 //! A letter to look at: `cargo run -p pressrun-digest --example letter -- html > letter.html`, or
-//! `text`. More words make another letter of it: `search`, `late`, `test`, `none`, and a number for so
-//! many papers; `time` tells how long one takes to write.
+//! `text`. More words make another letter of it: `search`, `late`, `test`, `none`, `hard` (titles
+//! that want to do harm), and a number for so many papers; `time` tells how long one takes to write.
 //!
 //! The papers are those of the studies, with made-up votes and verdicts.
 
@@ -29,6 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     if has("search") {
         edition.preferences.query = "experts routing".to_owned();
         edition.preferences.min_votes = 5;
+    }
+    if has("hard") {
+        let titles = ["x".repeat(500), "مرحبا <script> 😀\r\n\u{202e}123".to_owned()];
+        for (paper, title) in edition.papers.iter_mut().zip(titles) {
+            *paper = Arc::new(Paper { title, ..Paper::clone(paper) });
+        }
     }
     if has("none") {
         edition.papers.clear();
