@@ -180,6 +180,29 @@ impl VerdictCounts {
         }
     }
 
+    /// How many claims have each outcome.
+    pub fn each(self) -> [(Outcome, u32); 4] {
+        [
+            (Outcome::Reproduced, self.reproduced),
+            (Outcome::Partly, self.partly),
+            (Outcome::NotAtThisScale, self.not_at_this_scale),
+            (Outcome::NotTested, self.not_tested),
+        ]
+    }
+
+    /// The outcome that colours the whole: green only if every claim is reproduced.
+    pub fn tone(self) -> Outcome {
+        if self.reproduced == self.total() {
+            Outcome::Reproduced
+        } else if self.reproduced + self.partly > 0 {
+            Outcome::Partly
+        } else if self.not_at_this_scale > 0 {
+            Outcome::NotAtThisScale
+        } else {
+            Outcome::NotTested
+        }
+    }
+
     /// All claims.
     pub fn total(self) -> u32 {
         self.reproduced + self.partly + self.not_at_this_scale + self.not_tested

@@ -1,5 +1,16 @@
 //! An issue as a letter: subject, text and HTML.
 
+mod entry;
+mod html;
+mod none;
+#[cfg(test)]
+mod sample;
+mod say;
+#[cfg(test)]
+mod tests;
+mod text;
+mod words;
+
 use std::sync::Arc;
 
 use pressrun_catalog::{NoPapers, Paper, Preferences, Slot};
@@ -45,9 +56,11 @@ pub struct Letter {
     pub html: String,
 }
 
-/// Writes the letter. (To be replaced.)
+/// Writes a letter: its two parts say the same in the same order.
+///
+/// It reads nothing but the edition. Whatever papers and searches hold stays text in it.
+#[must_use]
 pub fn write(edition: &Edition) -> Letter {
-    let titles: Vec<&str> = edition.papers.iter().map(|paper| paper.title.as_str()).collect();
-    let text = format!("{}\n{}\n", titles.join("\n"), edition.links.manage);
-    Letter { subject: format!("{} papers", titles.len()), html: text.clone(), text }
+    let said = say::say(edition);
+    Letter { text: text::write(&said), html: html::write(&said), subject: said.subject }
 }

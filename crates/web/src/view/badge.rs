@@ -65,25 +65,12 @@ pub(crate) fn breakdown(counts: &VerdictCounts) -> String {
 
 /// How many claims have each outcome.
 pub(crate) fn each(counts: &VerdictCounts) -> [(Outcome, u32); 4] {
-    [
-        (Outcome::Reproduced, counts.reproduced),
-        (Outcome::Partly, counts.partly),
-        (Outcome::NotAtThisScale, counts.not_at_this_scale),
-        (Outcome::NotTested, counts.not_tested),
-    ]
+    counts.each()
 }
 
 /// The colour of a count: green only if every claim is reproduced.
 pub(crate) fn tone(counts: &VerdictCounts) -> Outcome {
-    if counts.reproduced == counts.total() {
-        Outcome::Reproduced
-    } else if counts.reproduced + counts.partly > 0 {
-        Outcome::Partly
-    } else if counts.not_at_this_scale > 0 {
-        Outcome::NotAtThisScale
-    } else {
-        Outcome::NotTested
-    }
+    counts.tone()
 }
 
 /// The state of a run.
