@@ -95,7 +95,7 @@ impl Outbox {
         self
     }
 
-    /// With another wait after a mail's first failure, for tests.
+    /// With another wait after a mail's first failure than half a minute.
     #[must_use]
     pub fn with_first_wait(mut self, wait: Duration) -> Self {
         self.first_wait = wait;

@@ -7,7 +7,7 @@ use lettre::Address;
 use lettre::address::Envelope;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Auth, Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use lettre::transport::smtp::response::Response;
 use lettre::transport::smtp::{Error as SmtpError, response::Severity};
@@ -21,8 +21,8 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// gives up sooner sends twice what a slow server has taken over.
 const ANSWER: Duration = Duration::from_secs(300);
 const AFTER_MESSAGE: Duration = Duration::from_secs(600);
-/// What is offered as a password goes over an encrypted connection.
-const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+/// How long a dialogue before the first mail may take.
+const HANDSHAKE: Duration = Duration::from_secs(60);
 
 const EXPECTED: &str = "a form like `smtp://user:password@mail.example.org:587`, \
      `smtps://user:password@mail.example.org` or `smtp://localhost:25?tls=none`";
@@ -172,7 +172,7 @@ impl Smtp {
         let server = (self.host.as_str(), self.port);
         let connecting =
             AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &self.hello, implicit, None);
-        let mut connection = within(self.answer, connecting).await?;
+        let mut connection = within(HANDSHAKE.max(CONNECT), connecting).await?;
         let upgrade = match self.encryption {
             Encryption::Required => true,
             Encryption::Offered => connection.can_starttls(),
@@ -180,10 +180,17 @@ impl Smtp {
         };
         if upgrade {
             let starting = connection.starttls(self.parameters.clone(), &self.hello);
-            within(self.answer, starting).await?;
+            within(HANDSHAKE, starting).await?;
         }
         if let Some(credentials) = &self.credentials {
-            within(self.answer, connection.auth(&MECHANISMS, credentials)).await?;
+            if connection.server_info().supports_auth_mechanism(Mechanism::Plain) {
+                // In one command. The library's own dialogue says goodbye to a server that refuses, and
+                // then waits for it to close the connection, for ever if need be.
+                let command = Auth::new(Mechanism::Plain, credentials.clone(), None)?;
+                within(self.answer, connection.command(command)).await?;
+            } else {
+                within(HANDSHAKE, connection.auth(&[Mechanism::Login], credentials)).await?;
+            }
         }
         Ok(connection)
     }

@@ -176,6 +176,10 @@ pub struct MailArgs {
     /// Mails sent in a minute at most; 0 for any number.
     #[arg(long, env = "PRESSRUN_MAIL_PER_MINUTE", value_name = "N", default_value_t = 0)]
     pub mail_per_minute: u32,
+    /// Seconds until a mail that was put off is tried again; each further wait is twice as long.
+    #[arg(long, env = "PRESSRUN_MAIL_FIRST_WAIT", value_name = "SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600), hide = true)]
+    pub mail_first_wait: u64,
 }
 
 /// Arguments of `digest`.

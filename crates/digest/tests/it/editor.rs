@@ -162,7 +162,7 @@ async fn an_issue_without_papers_says_why_and_is_sent_only_if_wished() {
     desk.editor.publish_due(at("2026-11-29T07:00:00Z")).await.unwrap();
     assert_eq!(first(&weekly).await.papers, ["on-gates", "on-experts"]);
     // Where nothing is listed at all, that is why.
-    let later = desk.subscribe("f@example.org", &wishes(), at("2026-11-29T12:00:00Z")).await;
+    let later = desk.subscribe("f@example.org", &wishes(), at("2026-11-27T12:00:00Z")).await;
     desk.editor.publish_due(at("2027-03-02T07:00:00Z")).await.unwrap();
     assert_eq!(first(&later).await.reason, Some(NoPapers::NothingListed));
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
@@ -52,6 +53,7 @@ pub fn outbox(catalog: &Catalog, args: &MailArgs, folder: &Path, url: &str) -> R
     };
     let outbox = Outbox::new(catalog.clone(), from, transport, url)
         .with_connections(args.mail_connections as usize)
+        .with_first_wait(Duration::from_secs(args.mail_first_wait))
         .with_rate(args.mail_per_minute);
     Ok(Mail { outbox, whereto })
 }
