@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod check;
+mod digest;
 mod http;
 mod load;
 mod new_study;
@@ -68,6 +69,15 @@ enum Bench {
         #[arg(long, value_name = "FILE")]
         corpus: PathBuf,
     },
+    /// How long it takes until all subscribers of the digest have their issue.
+    Digest {
+        /// Subscribers.
+        #[arg(long, default_value_t = 10_000, value_name = "N")]
+        subscribers: u32,
+        /// How often the site is killed meanwhile.
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        kills: u32,
+    },
     /// Training steps beside PyTorch's (installs it in a virtual environment within the target folder).
     Steps {
         /// Print JSON instead of a table.
@@ -102,6 +112,9 @@ fn main() -> ExitCode {
         Task::Readme { check } => readme::readme(check),
         Task::Bench { what: Bench::Site } => bench::site(),
         Task::Bench { what: Bench::Load { corpus } } => load::load(&corpus),
+        Task::Bench { what: Bench::Digest { subscribers, kills } } => {
+            digest::digest(subscribers, kills)
+        }
         Task::Bench { what: Bench::Steps { json } } => steps::steps(json),
         Task::Bench { what: Bench::Recommend { corpus, all } } => bench::recommend(&corpus, all),
         Task::Bench { what: Bench::Search { corpus, speed } } => search::search(&corpus, speed),
