@@ -219,17 +219,14 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<Option<Subscription>> {
         let oldest = now.as_microsecond() - crate::sql::micros(CONFIRM_LIFE);
-        self.change(id, now, async |transaction, known| {
-            if known.confirmed_at.is_some() {
-                return Ok(());
-            }
+        let Some((mut transaction, known)) = self.to_change(id).await? else { return Ok(None) };
+        if known.confirmed_at.is_none() {
             let sql = "UPDATE subscriptions SET confirmed_at = $1 WHERE id = $2 AND asked_at >= $3";
             let query = sqlx::query(sql).bind(now.as_microsecond()).bind(id).bind(oldest);
-            query.execute(&mut **transaction).await?;
-            Ok(())
-        })
-        .await
-        .map(|found| found.filter(|subscription| subscription.confirmed_at.is_some()))
+            query.execute(&mut *transaction).await?;
+        }
+        let found = changed(transaction, id, now).await?;
+        Ok(found.filter(|subscription| subscription.confirmed_at.is_some()))
     }
 
     /// Changes what a subscriber wants. `None` if there is no such subscription.
@@ -243,24 +240,22 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<Option<Subscription>> {
         preferences.check()?;
-        self.change(id, now, async |transaction, _| {
-            let sql = "UPDATE subscriptions SET hour = $1, min_votes = $2, most = $3, \
-                 send_empty = $4, frequency = $5, zone = $6, query = $7 WHERE id = $8";
-            let schedule = &preferences.schedule;
-            sqlx::query(sql)
-                .bind(i64::from(schedule.hour))
-                .bind(i64::from(preferences.min_votes))
-                .bind(i64::from(preferences.most))
-                .bind(i64::from(preferences.send_empty))
-                .bind(schedule.frequency.name())
-                .bind(schedule.zone.clone())
-                .bind(preferences.query.clone())
-                .bind(id)
-                .execute(&mut **transaction)
-                .await?;
-            Ok(())
-        })
-        .await
+        let Some((mut transaction, _)) = self.to_change(id).await? else { return Ok(None) };
+        let sql = "UPDATE subscriptions SET hour = $1, min_votes = $2, most = $3, \
+             send_empty = $4, frequency = $5, zone = $6, query = $7 WHERE id = $8";
+        let schedule = &preferences.schedule;
+        sqlx::query(sql)
+            .bind(i64::from(schedule.hour))
+            .bind(i64::from(preferences.min_votes))
+            .bind(i64::from(preferences.most))
+            .bind(i64::from(preferences.send_empty))
+            .bind(schedule.frequency.name())
+            .bind(schedule.zone.clone())
+            .bind(preferences.query.clone())
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        changed(transaction, id, now).await
     }
 
     /// Sends nothing before a day, or lets issues come again. `None` if there is no such subscription.
@@ -273,13 +268,11 @@ impl Catalog {
         until: Option<Date>,
         now: Timestamp,
     ) -> Result<Option<Subscription>> {
-        self.change(id, now, async |transaction, _| {
-            let sql = "UPDATE subscriptions SET paused_until = $1 WHERE id = $2";
-            let query = sqlx::query(sql).bind(until.map(|day| day.to_string())).bind(id);
-            query.execute(&mut **transaction).await?;
-            Ok(())
-        })
-        .await
+        let Some((mut transaction, _)) = self.to_change(id).await? else { return Ok(None) };
+        let sql = "UPDATE subscriptions SET paused_until = $1 WHERE id = $2";
+        let query = sqlx::query(sql).bind(until.map(|day| day.to_string())).bind(id);
+        query.execute(&mut *transaction).await?;
+        changed(transaction, id, now).await
     }
 
     /// Lets issues go to a suspended subscription again. `None` if there is no such subscription.
@@ -291,32 +284,21 @@ impl Catalog {
         id: i64,
         now: Timestamp,
     ) -> Result<Option<Subscription>> {
-        self.change(id, now, async |transaction, _| {
-            let sql = "UPDATE subscriptions SET suspended_at = NULL, failures = 0, told = 0 \
-                 WHERE id = $1";
-            sqlx::query(sql).bind(id).execute(&mut **transaction).await?;
-            Ok(())
-        })
-        .await
+        let Some((mut transaction, _)) = self.to_change(id).await? else { return Ok(None) };
+        let sql = "UPDATE subscriptions SET suspended_at = NULL, failures = 0, told = 0 \
+             WHERE id = $1";
+        sqlx::query(sql).bind(id).execute(&mut *transaction).await?;
+        changed(transaction, id, now).await
     }
 
-    /// Changes a subscription and reckons anew when its next issue is due.
-    async fn change(
+    /// A transaction that changes a subscription, which [`changed`] ends.
+    async fn to_change(
         &self,
         id: i64,
-        now: Timestamp,
-        change: impl AsyncFnOnce(&mut Transaction<'static, Any>, &Subscription) -> Result<()>,
-    ) -> Result<Option<Subscription>> {
+    ) -> Result<Option<(Transaction<'static, Any>, Subscription)>> {
         let mut transaction = self.write().await?;
-        let Some(known) = read(&mut transaction, id).await? else { return Ok(None) };
-        change(&mut transaction, &known).await?;
-        let Some(mut changed) = read(&mut transaction, id).await? else { return Ok(None) };
-        changed.next_at = changed.reckon(now);
-        let query = sqlx::query("UPDATE subscriptions SET next_at = $1 WHERE id = $2");
-        let query = query.bind(changed.next_at.map(Timestamp::as_microsecond)).bind(id);
-        query.execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(Some(changed))
+        let known = read(&mut transaction, id).await?;
+        Ok(known.map(|known| (transaction, known)))
     }
 
     /// Ends a subscription: nothing of it remains, and no mail that waits is sent. Returns whether there
@@ -451,7 +433,10 @@ impl Catalog {
         let query = sqlx::query(AssertSqlSafe(sql)).bind(ahead).bind(today.to_string());
         let rows = query.fetch_all(self.readers()).await?;
         for row in &rows {
-            self.change(row.try_get(0)?, now, async |_, _| Ok(())).await?;
+            let id = row.try_get(0)?;
+            if let Some((transaction, _)) = self.to_change(id).await? {
+                changed(transaction, id, now).await?;
+            }
         }
         let mut transaction = self.write().await?;
         let sql =
@@ -484,6 +469,21 @@ impl Catalog {
         }
         Ok(transaction.commit().await?)
     }
+}
+
+/// Reckons anew when the next issue of a changed subscription is due, and commits.
+async fn changed(
+    mut transaction: Transaction<'static, Any>,
+    id: i64,
+    now: Timestamp,
+) -> Result<Option<Subscription>> {
+    let Some(mut changed) = read(&mut transaction, id).await? else { return Ok(None) };
+    changed.next_at = changed.reckon(now);
+    let query = sqlx::query("UPDATE subscriptions SET next_at = $1 WHERE id = $2");
+    let query = query.bind(changed.next_at.map(Timestamp::as_microsecond)).bind(id);
+    query.execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(Some(changed))
 }
 
 async fn read(transaction: &mut Transaction<'_, Any>, id: i64) -> Result<Option<Subscription>> {
