@@ -34,7 +34,7 @@ async fn page(State(site): State<Shared>, Query(pairs): Query<Pairs>) -> Result<
                 button.button { "Unsubscribe" }
             }
             p.fine {
-                "For less mail, another day or another subject use the link \u{201c}Manage\u{201d} at the foot of a mail."
+                "Less mail, another day, another subject, a pause: the other link at the foot of every mail leads there."
             }
         }
     };
