@@ -189,40 +189,34 @@ impl Typed {
         let hour = format!("{:0>2}", self.hour);
         let known = ZONES.iter().any(|name| *name == self.zone);
         html! {
-            (label(FREQUENCY, "Days"))
-            (select(FREQUENCY, problems, html! {
-                @for frequency in Frequency::all() {
-                    option value=(frequency) selected[frequency.name() == self.frequency] {
-                        (capital(words::frequency(frequency)))
+            div.beside {
+                (select(FREQUENCY, "Days", problems, false, html! {
+                    @for frequency in Frequency::all() {
+                        option value=(frequency) selected[frequency.name() == self.frequency] {
+                            (capital(words::frequency(frequency)))
+                        }
                     }
-                }
-            }))
-            (problem(FREQUENCY, problems))
-            (label(HOUR, "Hour"))
-            (select(HOUR, problems, html! {
-                @for other in 0..24 {
-                    @let other = format!("{other:02}");
-                    option value=(other) selected[other == hour] { (other) ":00" }
-                }
-            }))
-            (problem(HOUR, problems))
-            (label(ZONE, "Time zone"))
-            select id=(ZONE) name=(ZONE) data-zone[self.zone_is_open]
-                aria-invalid=[problems.of(ZONE).map(|_| "true")]
-                aria-describedby=[problems.of(ZONE).map(|_| "zone-problem")] {
-                @if !known { option value=(self.zone) selected { (self.zone) } }
-                @for name in ZONES.iter() {
-                    option value=(name) selected[*name == self.zone] { (name.replace('_', " ")) }
-                }
+                }))
+                (select(HOUR, "Hour", problems, false, html! {
+                    @for other in 0..24 {
+                        @let other = format!("{other:02}");
+                        option value=(other) selected[other == hour] { (other) ":00" }
+                    }
+                }))
+                (select(ZONE, "Time zone", problems, self.zone_is_open, html! {
+                    @if !known { option value=(self.zone) selected { (self.zone) } }
+                    @for name in ZONES.iter() {
+                        option value=(name) selected[*name == self.zone] { (name.replace('_', " ")) }
+                    }
+                }))
             }
-            (problem(ZONE, problems))
         }
     }
 
     fn which(&self, problems: &Problems) -> Markup {
         html! {
-            (label(QUERY, "A search; without one, all papers"))
-            input id="topic" name=(QUERY) value=(self.query) maxlength="500" autocapitalize="none"
+            label for=(id(QUERY)) { "A search; without one, all papers" }
+            input id=(id(QUERY)) name=(QUERY) value=(self.query) maxlength="500" autocapitalize="none"
                 spellcheck="false" aria-invalid=[problems.of(QUERY).map(|_| "true")]
                 aria-describedby=[describes(QUERY, problems, Some("topic-form"))];
             p.fine #topic-form {
@@ -230,10 +224,10 @@ impl Typed {
                 code { "experts year:2024.." } "; " a href="/search" { "how to search" } "."
             }
             (problem(QUERY, problems))
-            (label(VOTES, "Fewest votes"))
-            (number(VOTES, &self.votes, 0, 1_000_000, problems))
-            (label(MOST, "Most papers at a time"))
-            (number(MOST, &self.most, 1, Preferences::MOST, problems))
+            div.beside {
+                (number(VOTES, "Fewest votes", &self.votes, (0, 1_000_000), problems))
+                (number(MOST, "Most papers at a time", &self.most, (1, Preferences::MOST), problems))
+            }
             label.check {
                 input type="checkbox" name=(EMPTY) value="1" checked[self.send_empty];
                 "Also tell me when there is no paper for me"
@@ -244,7 +238,7 @@ impl Typed {
     /// The field of the address.
     pub(super) fn address(&self, problems: &Problems) -> Markup {
         html! {
-            (label(EMAIL, "E-mail address"))
+            label for=(EMAIL) { "E-mail address" }
             input #email type="email" name=(EMAIL) value=(self.email) required autocomplete="email"
                 maxlength="254" aria-invalid=[problems.of(EMAIL).map(|_| "true")]
                 aria-describedby=[describes(EMAIL, problems, None)];
@@ -266,10 +260,6 @@ fn id(field: &str) -> &str {
     if field == QUERY { "topic" } else { field }
 }
 
-fn label(field: &str, text: &str) -> Markup {
-    html! { label for=(id(field)) { (text) } }
-}
-
 /// What stands under a field about it.
 pub(super) fn problem(field: &str, problems: &Problems) -> Markup {
     html! {
@@ -286,19 +276,34 @@ pub(super) fn describes(field: &str, problems: &Problems, help: Option<&str>) ->
     (!all.is_empty()).then(|| all.join(" "))
 }
 
-fn select(field: &str, problems: &Problems, options: Markup) -> Markup {
+/// A list to choose from; a script may choose the browser's zone where it is `open`.
+fn select(name: &str, text: &str, problems: &Problems, open: bool, options: Markup) -> Markup {
     html! {
-        select id=(field) name=(field) aria-invalid=[problems.of(field).map(|_| "true")]
-            aria-describedby=[describes(field, problems, None)] { (options) }
+        div.field {
+            label for=(name) { (text) }
+            select id=(name) name=(name) data-zone[open]
+                aria-invalid=[problems.of(name).map(|_| "true")]
+                aria-describedby=[describes(name, problems, None)] { (options) }
+            (problem(name, problems))
+        }
     }
 }
 
-fn number(field: &str, value: &str, least: u32, most: u32, problems: &Problems) -> Markup {
+fn number(
+    name: &str,
+    text: &str,
+    value: &str,
+    (least, most): (u32, u32),
+    problems: &Problems,
+) -> Markup {
     html! {
-        input type="number" id=(field) name=(field) value=(value) min=(least) max=(most) required
-            inputmode="numeric" aria-invalid=[problems.of(field).map(|_| "true")]
-            aria-describedby=[describes(field, problems, None)];
-        (problem(field, problems))
+        div.field {
+            label for=(name) { (text) }
+            input type="number" id=(name) name=(name) value=(value) min=(least) max=(most) required
+                inputmode="numeric" aria-invalid=[problems.of(name).map(|_| "true")]
+                aria-describedby=[describes(name, problems, None)];
+            (problem(name, problems))
+        }
     }
 }
 

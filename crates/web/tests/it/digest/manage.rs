@@ -38,7 +38,7 @@ async fn everything_can_be_changed() {
     assert_eq!((shown.status, shown.header("cache-control")), (StatusCode::OK, "no-store"));
     assert_eq!(shown.header("referrer-policy"), "same-origin");
     assert!(shown.body.contains("07:00</time> (Europe/Vienna)"), "{}", shown.body);
-    assert!(shown.body.contains("There was none yet."));
+    assert!(shown.body.contains("None yet."));
     let form = format!(
         "token={token}&frequency=monday&hour=18&zone=Asia%2FTokyo&q=gates&votes=2&most=5&empty=1"
     );
@@ -118,8 +118,7 @@ async fn the_last_issue_and_how_it_fared() {
     // An hour after its time.
     publish(&site, ada.next_at.unwrap() + 1.hour()).await;
     let shown = site.page(&page).await;
-    for text in ["waits for the server", "It came late", ">Paper 000</a>", "href=\"/papers/p001\""]
-    {
+    for text in ["waits for the server", "It was late", ">Paper 000</a>", "href=\"/papers/p001\""] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
     let sent = mail(&site).await;

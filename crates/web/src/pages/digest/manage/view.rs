@@ -157,7 +157,12 @@ impl Manage {
                     p {
                         @match subscription.next_at {
                             Some(at) if at <= self.now => "It is due now.",
-                            Some(at) => { "It comes " (words::moment(at, schedule)) "." }
+                            Some(at) => {
+                                "It comes on " (words::moment(at, schedule)) "."
+                                @if !subscription.preferences.send_empty {
+                                    " If there is no paper for you then, none is sent, and this page says why."
+                                }
+                            }
                             None => "None is planned.",
                         }
                     }
@@ -171,7 +176,7 @@ impl Manage {
             section aria-labelledby="last" {
                 h2 #last { "The last mail" }
                 @match &self.last {
-                    None => p { "There was none yet." },
+                    None => p { "None yet." },
                     Some(issue) => (self.issue(issue)),
                 }
             }
@@ -197,7 +202,7 @@ impl Manage {
             }
             @if issue.late() {
                 p {
-                    "It came late: due " (words::moment(issue.slot.at, &preferences.schedule))
+                    "It was late: due " (words::moment(issue.slot.at, &preferences.schedule))
                     ", written " (words::moment(issue.composed_at, &preferences.schedule)) "."
                 }
             }
