@@ -59,10 +59,12 @@ async fn page(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
                 h2 #suspended { "Suspended" }
                 @if suspended.is_empty() { p.fine { "None." } }
                 @for subscription in &suspended { (of_suspended(subscription)) }
+                @if suspended.len() == SHOWN as usize { p.fine { "The last " (SHOWN) " of them." } }
             }
             section aria-labelledby="failed" {
                 h2 #failed { "Mails that were given up" }
                 @if failed.is_empty() { p.fine { "None in the last month." } } @else { (table(&failed)) }
+                @if failed.len() == SHOWN as usize { p.fine { "The last " (SHOWN) " of them." } }
             }
         }
     };

@@ -57,7 +57,7 @@ pub(super) struct Typed {
     frequency: String,
     hour: String,
     zone: String,
-    pub query: String,
+    query: String,
     votes: String,
     most: String,
     send_empty: bool,
@@ -110,12 +110,18 @@ impl Typed {
         Self { zone_is_open: true, ..Self::of(&Preferences::default()) }
     }
 
+    /// A form that nobody has filled in, but for a search. One that is too long is no other search: it
+    /// stays whole, and is refused when the form is sent.
+    pub(super) fn about(query: &str) -> Self {
+        Self { query: kept(query), ..Self::new() }
+    }
+
     /// What a form sent; a field that it does not have is as usual.
     pub(super) fn sent(fields: &Fields) -> Self {
         let usual = Self::new();
         let field = |name: &str, usual: String| {
             let sent = fields.all(name).next();
-            sent.map_or(usual, |value| value.trim().chars().take(KEPT).collect())
+            sent.map_or(usual, kept)
         };
         Self {
             email: field(EMAIL, usual.email),
@@ -187,7 +193,7 @@ impl Typed {
 
     fn when(&self, problems: &Problems) -> Markup {
         let hour = format!("{:0>2}", self.hour);
-        let known = ZONES.iter().any(|name| *name == self.zone);
+        let known = ZONES.contains(&self.zone);
         html! {
             div.beside {
                 (select(FREQUENCY, "Days", problems, false, html! {
@@ -245,6 +251,10 @@ impl Typed {
             (problem(EMAIL, problems))
         }
     }
+}
+
+fn kept(value: &str) -> String {
+    value.trim().chars().take(KEPT).collect()
 }
 
 fn whole<T: FromStr>(text: &str, what: &'static str, expected: &'static str) -> Result<T, Error> {

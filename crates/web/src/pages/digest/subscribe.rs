@@ -29,9 +29,7 @@ pub(super) fn router() -> Router<Shared> {
 }
 
 async fn ask(Query(pairs): Query<Pairs>) -> Markup {
-    let mut typed = Typed::new();
-    let query = Params(pairs).value("q").unwrap_or_default().trim().to_owned();
-    typed.query = query.chars().take(500).collect();
+    let mut typed = Typed::about(Params(pairs).value("q").unwrap_or_default());
     if let Some(viewer) = viewer::current() {
         typed.email.clone_from(&viewer.person.email);
     }

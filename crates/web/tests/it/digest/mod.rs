@@ -93,6 +93,9 @@ async fn the_whole_form_keeps_what_was_typed_and_says_what_is_wrong() {
     let page = site.page("/subscribe?q=experts%20year%3A2021..").await;
     assert!(page.contains("value=\"experts year:2021..\""), "{page}");
     assert!(page.contains("<option value=\"Europe/Vienna\">"));
+    let long = "x".repeat(600);
+    let page = site.page(&format!("/subscribe?q={long}")).await;
+    assert!(page.contains(&long), "no other search");
     let form = "email=ada%40example.org&frequency=friday&hour=18&zone=Asia%2FTokyo\
          &q=%22open&votes=3&most=5&empty=1";
     let answer = site.post("/subscribe", form).await;
@@ -277,6 +280,11 @@ async fn a_token_opens_what_it_is_for_and_nothing_else() {
     html::check("gone", &bodies[0]);
     let now = site.catalog.subscription(ada.id).await.unwrap().unwrap();
     assert_eq!(now, ada, "nothing has changed");
+    // What acts is not reached by opening it, with the right token neither.
+    for page in ["pause", "resume", "test", "admin/resume", "admin/remove"] {
+        let answer = site.get(&format!("/digest/{page}?token={manage}")).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{page}");
+    }
     // Before the address is confirmed nothing can be managed.
     site.post("/subscribe", "email=max%40example.org").await;
     let token = token(&mail(&site).await, "confirm");
