@@ -34,7 +34,8 @@ async fn page(State(site): State<Shared>, Query(pairs): Query<Pairs>) -> Result<
                 button.button { "Unsubscribe" }
             }
             p.fine {
-                "Less mail, another day, another subject, a pause: the other link at the foot of every mail leads there."
+                "For less mail, another day, another subject or a pause take the other link at the foot of a "
+                "mail."
             }
         }
     };
