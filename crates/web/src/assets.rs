@@ -37,6 +37,11 @@ pub(crate) static VOTE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("vote", "js", "text/javascript; charset=utf-8", include_str!("../assets/vote.js"))
 });
 
+/// The script that knows the browser's time zone.
+pub(crate) static ZONE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("zone", "js", "text/javascript; charset=utf-8", include_str!("../assets/zone.js"))
+});
+
 /// The site's symbol; its address is fixed by custom.
 pub(crate) const FAVICON: &str = include_str!("../assets/favicon.svg");
 
@@ -55,5 +60,5 @@ impl Asset {
 
 /// The file of that name, hash included.
 pub(crate) fn find(name: &str) -> Option<&'static Asset> {
-    [&*STYLE, &*LIVE, &*SEARCH, &*VOTE].into_iter().find(|asset| asset.name == name)
+    [&*STYLE, &*LIVE, &*SEARCH, &*VOTE, &*ZONE].into_iter().find(|asset| asset.name == name)
 }

@@ -63,6 +63,12 @@ pub enum Error {
          new one."
     )]
     LinkOver,
+    /// 410: a link of the digest that this site did not make, or that is over; which of them is not told.
+    #[error(
+        "This link of the digest does not work. A link that confirms works for two days, and every link \
+         ends with its subscription."
+    )]
+    DigestLink,
     /// 409: somebody else has it.
     #[error("The {what} `{value}` is taken; choose another one.")]
     Taken {
@@ -134,7 +140,7 @@ impl Error {
             Self::Invalid { .. } | Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::SignIn { .. } | Self::BadToken => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::LinkOver => StatusCode::GONE,
+            Self::LinkOver | Self::DigestLink => StatusCode::GONE,
             Self::NotRestartable { .. } | Self::Taken { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRuns { .. } | Self::TooOften => StatusCode::TOO_MANY_REQUESTS,

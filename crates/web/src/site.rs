@@ -126,7 +126,6 @@ impl Site {
         let mail = Arc::<Counters>::default();
         Self {
             editor: Editor::new(catalog.clone(), topics).with_counters(Arc::clone(&mail)),
-            mail,
             catalog,
             runs,
             library,
@@ -137,7 +136,8 @@ impl Site {
             finder: None,
             prose: Proses::default(),
             pictures: Bounded::new(PICTURES),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(Arc::clone(&mail)),
+            mail,
             rendered: Cache::default(),
             starting: Mutex::new(()),
             streams: Arc::new(Semaphore::new(settings.max_streams)),

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::driver::{Driver, browser, sign_in, wait_for};
+use crate::driver::{Driver, browser, link_in, path, sign_in, wait_for};
 use crate::server::{self, Server, program};
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn axe_finds_nothing_on_any_page() -> WebDriverResult<()> {
 }
 
 /// Pages that everybody sees.
-const PUBLIC: [&str; 16] = [
+const PUBLIC: [&str; 18] = [
     "/",
     "/papers/all?sort=votes",
     "/papers/trending",
@@ -38,7 +38,9 @@ const PUBLIC: [&str; 16] = [
     "/studies",
     "/comparisons/gates",
     "/methodology",
-    "/subscribe",
+    "/subscribe?q=experts",
+    "/subscribe/sent",
+    "/digest/manage?token=none",
     "/runs",
     "/sign-in",
     "/submit",
@@ -46,7 +48,7 @@ const PUBLIC: [&str; 16] = [
 ];
 
 /// Those of people, a curator being one who sees all of them.
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
     "/account",
     "/library",
     "/recommended",
@@ -54,6 +56,7 @@ const OWN: [&str; 13] = [
     "/submissions",
     "/curate",
     "/moderation",
+    "/digest/admin",
     "/papers/evomoe",
     "/papers/2112.14397/claim",
     "/papers/2112.14397/comments/1/reply",
@@ -100,6 +103,22 @@ async fn all(
     for path in OWN {
         check(browser, server, path, axe, &mut findings).await?;
     }
+    // Those of a subscription, each by the link that leads there.
+    let site = format!("http://{}", server.address);
+    let form = vec![json!("/subscribe"), json!("email=ada%40example.org")];
+    let status: u16 = browser.execute_async(post, form).await?.convert()?;
+    assert_eq!(status, 200);
+    let link = link_in(data, "digest-confirm", "/digest/confirm?token=");
+    let confirm = link.strip_prefix(&site).expect("a link of this site");
+    check(browser, server, confirm, axe, &mut findings).await?;
+    wait_for(browser, "form.stack button").await?.click().await?;
+    wait_for(browser, "#pause").await?;
+    let manage = path(browser).await?;
+    check(browser, server, &manage, axe, &mut findings).await?;
+    let leave = wait_for(browser, "form[action^='/digest/unsubscribe']").await?;
+    let leave = leave.attr("action").await?.expect("where it leads");
+    check(browser, server, &leave, axe, &mut findings).await?;
+    check(browser, server, "/account", axe, &mut findings).await?;
     Ok(findings)
 }
 

@@ -102,17 +102,31 @@ pub async fn wait_for_path(browser: &WebDriver, path: &str) -> WebDriverResult<(
     Ok(())
 }
 
-/// The address in the only mail that was written.
-pub fn mailed_link(data: &Path) -> String {
+/// The text of the mail of a kind that was written, once there is one.
+pub fn mailed(data: &Path, kind: &str) -> String {
     let folder = data.join("mail");
+    let name = format!("-{kind}-");
     let mail = || {
         let files = std::fs::read_dir(&folder).ok()?.filter_map(Result::ok);
-        let mut mails = files.filter(|file| file.path().extension().is_some_and(|e| e == "eml"));
-        std::fs::read_to_string(mails.next()?.path()).ok()
+        let mut mails = files.map(|file| file.path()).filter(|path| {
+            let named = path.file_name().is_some_and(|own| own.to_string_lossy().contains(&name));
+            named && path.extension().is_some_and(|extension| extension == "eml")
+        });
+        std::fs::read_to_string(mails.next()?).ok()
     };
-    let text = server::wait_for("the mail", mail);
-    let line = text.lines().find(|line| line.contains("/sign-in/link?token="));
+    server::wait_for("the mail", mail)
+}
+
+/// The address of a page of the site in the mail of a kind.
+pub fn link_in(data: &Path, kind: &str, page: &str) -> String {
+    let text = mailed(data, kind);
+    let line = text.lines().find(|line| line.contains(page));
     line.expect("a link").trim().to_owned()
+}
+
+/// The address in the mail that signs in.
+pub fn mailed_link(data: &Path) -> String {
+    link_in(data, "sign-in", "/sign-in/link?token=")
 }
 
 /// Signs in from a paper's page, by the link in the mailed file. Returns the paper's path.

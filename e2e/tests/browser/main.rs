@@ -1,4 +1,4 @@
-//! A real browser: read, run, search, sign in, vote, comment, keep, submit; and what rules say about every
+//! A real browser: read, run, search, sign in, vote, comment, keep, submit, subscribe; and what rules say about every
 //! page.
 
 #[path = "../../../crates/pressrun/tests/it/server.rs"]
@@ -11,3 +11,4 @@ mod keeping;
 mod people;
 mod reading;
 mod searching;
+mod subscribing;

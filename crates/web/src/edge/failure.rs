@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use super::{RequestId, viewer};
 use crate::Error;
 use crate::error::Failure;
 use crate::pages::programs::Problem;
-use crate::view::{Nav, Page};
+use crate::view::{Nav, Page, link};
 
 const ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 const ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
@@ -49,6 +49,10 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     }
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         page.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+    }
+    // The address has something like a token in it.
+    if matches!(*error, Error::DigestLink) {
+        page.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     page
 }
@@ -108,6 +112,7 @@ fn html(error: &Error, id: &str) -> Response {
                     Error::SignIn { .. } | Error::BadToken | Error::LinkOver => {
                         a href="/sign-in" { "Sign in" }
                     }
+                    Error::DigestLink => a href=(link::SUBSCRIBE) { "Subscribe anew" },
                     Error::NoStudy { .. } => a href="/studies" { "The papers that run" },
                     _ => a href="/" { "Today's papers" },
                 }

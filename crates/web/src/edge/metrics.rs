@@ -1,10 +1,15 @@
 //! Counters and their text form for Prometheus.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
+use jiff::Timestamp;
+use pressrun_catalog::MailCounts;
+use pressrun_digest::Counters;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -41,16 +46,41 @@ pub(crate) struct Metrics {
     latency: Family<RouteLabels, Histogram, fn() -> Histogram>,
     runs: Family<StateLabels, Gauge>,
     streams: Gauge,
+    outbox: Family<StateLabels, Gauge>,
+    oldest_mail: Gauge,
+}
+
+/// What became of mail since the site was started, counted where it is sent.
+#[derive(Debug)]
+struct Mail(Arc<Counters>);
+
+impl Collector for Mail {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let counted = self.0.get();
+        for (name, help, count) in [
+            ("digest_composed", "Issues of the digest put into the outbox", counted.composed),
+            ("digest_accepted", "Mails that were taken over, of all kinds", counted.accepted),
+            ("digest_deferred", "Attempts after which a mail waits for another", counted.deferred),
+            ("digest_failed", "Mails that were given up, of all kinds", counted.failed),
+        ] {
+            let counter = ConstCounter::new(count);
+            let encoder = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(encoder)?;
+        }
+        Ok(())
+    }
 }
 
 impl Metrics {
-    /// Counters at zero.
-    pub(crate) fn new() -> Self {
+    /// Counters at zero; those of mail are read from `mail`.
+    pub(crate) fn new(mail: Arc<Counters>) -> Self {
         let requests = Family::default();
         let make: fn() -> Histogram = || Histogram::new(CLASSES);
         let latency = Family::new_with_constructor(make);
         let runs = Family::default();
         let streams = Gauge::default();
+        let outbox = Family::default();
+        let oldest_mail = Gauge::default();
         let mut registry = Registry::with_prefix("pressrun");
         registry.register(
             "http_requests",
@@ -65,7 +95,19 @@ impl Metrics {
         );
         registry.register("runs", "The newest 1000 runs by state", Family::clone(&runs));
         registry.register("live_streams", "Open live streams", Gauge::clone(&streams));
-        Self { registry, requests, latency, runs, streams }
+        registry.register(
+            "outbox_mails",
+            "Mails that are not sent, by state",
+            Family::clone(&outbox),
+        );
+        registry.register_with_unit(
+            "outbox_oldest_age",
+            "Age of the oldest mail that is not sent; 0 if there is none",
+            Unit::Seconds,
+            Gauge::clone(&oldest_mail),
+        );
+        registry.register_collector(Box::new(Mail(mail)));
+        Self { registry, requests, latency, runs, streams, outbox, oldest_mail }
     }
 
     /// Counts a request.
@@ -85,6 +127,20 @@ impl Metrics {
     /// States how many live streams are open.
     pub(crate) fn streams(&self, open: i64) {
         self.streams.set(open);
+    }
+
+    /// States which mails are not sent.
+    pub(crate) fn outbox(&self, unsent: &MailCounts, now: Timestamp) {
+        for (state, count) in [
+            ("composed", unsent.composed),
+            ("claimed", unsent.claimed),
+            ("deferred", unsent.deferred),
+        ] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.outbox.get_or_create(&StateLabels { state }).set(count);
+        }
+        let age = unsent.oldest.map_or(0, |oldest| now.as_second() - oldest.as_second());
+        self.oldest_mail.set(age.max(0));
     }
 
     /// The text that Prometheus reads.

@@ -19,6 +19,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::Error;
 use crate::site::Shared;
+use crate::view::link;
 
 /// Puts the layers around the routes; the last one is the outermost.
 pub(crate) fn around(routes: Router<Shared>, site: &Shared) -> Router<Shared> {
@@ -34,8 +35,10 @@ pub(crate) fn around(routes: Router<Shared>, site: &Shared) -> Router<Shared> {
 pub(crate) fn within(routes: Router<Shared>, site: &Shared) -> Router<Shared> {
     routes
         .layer(from_fn_with_state(site.clone(), viewer::know))
-        // Only this site's own forms act.
-        .layer(CsrfLayer::new())
+        // Only this site's own forms act. Mail programs unsubscribe from wherever they are, some of them
+        // by a form in a page of their own: there the token in the address is what counts, and no cookie
+        // does.
+        .layer(CsrfLayer::new().with_insecure_bypass(|_, uri| uri.path() == link::UNSUBSCRIBE))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(failure::render))
 }

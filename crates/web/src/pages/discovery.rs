@@ -38,12 +38,12 @@ pub(super) fn router() -> Router<Shared> {
         .route("/unapi", get(unapi))
 }
 
-/// Programs may read everything. Two things are not worth a crawler's time: the streams of runs, and
-/// every list once more in every order.
+/// Programs may read everything. Some things are not worth a crawler's time: the streams of runs, every
+/// list once more in every order, and pages that need a token.
 async fn robots(State(site): State<Shared>, headers: HeaderMap) -> Result<Response> {
     let base = site.base(&headers)?;
     let text = format!(
-        "User-agent: *\nDisallow: /runs/*/events\nDisallow: /metrics\nDisallow: /*?sort=\n\n\
+        "User-agent: *\nDisallow: /runs/*/events\nDisallow: /metrics\nDisallow: /digest/\nDisallow: /*?sort=\n\n\
          Sitemap: {base}/sitemap.xml\n"
     );
     Ok(fresh::answer(&headers, "text/plain; charset=utf-8", text, None))

@@ -2,6 +2,7 @@
 
 mod badges;
 mod comparisons;
+mod digest;
 mod discovery;
 mod discussion;
 mod files;
@@ -20,7 +21,6 @@ mod runs;
 mod search;
 mod studies;
 mod submissions;
-mod subscribe;
 
 use axum::Router;
 
@@ -45,7 +45,7 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(studies::router())
         .merge(comparisons::router())
         .merge(methodology::router())
-        .merge(subscribe::router())
+        .merge(digest::router())
         .merge(submissions::router())
         .merge(operations::router())
         .merge(files::router())

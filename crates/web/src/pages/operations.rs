@@ -6,6 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::Result;
@@ -37,5 +38,6 @@ async fn metrics(State(site): State<Shared>) -> Result<Response> {
     }
     let open = site.settings.max_streams.saturating_sub(site.streams.available_permits());
     site.metrics.streams(i64::try_from(open).unwrap_or(i64::MAX));
+    site.metrics.outbox(&site.catalog.unsent_mails().await?, Timestamp::now());
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], site.metrics.text()).into_response())
 }

@@ -60,6 +60,35 @@ pub(crate) fn with(base: &str, extension: &str, parameters: &[(&str, Option<&str
     out
 }
 
+/// Where somebody subscribes to the digest.
+pub(crate) const SUBSCRIBE: &str = "/subscribe";
+
+/// The same, with a search filled in.
+pub(crate) fn subscribe_to(query: &str) -> String {
+    format!("{SUBSCRIBE}?q={}", segment(query))
+}
+
+/// How the digest fares, for administrators.
+pub(crate) const DIGEST: &str = "/digest/admin";
+
+/// Where a subscription is confirmed.
+pub(crate) fn confirm_digest(token: &str) -> String {
+    format!("/digest/confirm?token={}", segment(token))
+}
+
+/// Where a subscriber sees and changes a subscription.
+pub(crate) fn manage_digest(token: &str) -> String {
+    format!("/digest/manage?token={}", segment(token))
+}
+
+/// Where subscriptions are ended.
+pub(crate) const UNSUBSCRIBE: &str = "/digest/unsubscribe";
+
+/// Where a subscription is ended.
+pub(crate) fn unsubscribe(token: &str) -> String {
+    format!("{UNSUBSCRIBE}?token={}", segment(token))
+}
+
 /// A paper on arXiv. An old id has a slash, which stays one.
 pub(crate) fn arxiv(id: &str) -> String {
     format!("https://arxiv.org/abs/{}", path(id))

@@ -3,6 +3,7 @@
 mod assets;
 mod charts;
 mod demo;
+mod digest;
 mod discussion;
 mod elsewhere;
 mod errors;

@@ -111,14 +111,6 @@ async fn the_methodology_explains_every_badge() {
 }
 
 #[tokio::test]
-async fn subscribing_is_honest_about_what_there_is() {
-    let page = TestSite::new().await.page("/subscribe").await;
-    assert!(page.contains("is not set up yet"));
-    assert!(!page.contains("<form method"), "a form that does nothing would be a lie");
-    assert!(page.contains("/papers/week/2025-W37"));
-}
-
-#[tokio::test]
 async fn studies_as_a_table_and_as_json() {
     let site = TestSite::new().await.with_record().await;
     let page = site.page("/studies").await;

@@ -198,6 +198,14 @@ async fn other_sites_cannot_act() {
         "/papers/demo-paper/library/remove",
         "/library/tags/rename",
         "/library/tags/delete",
+        "/subscribe",
+        "/digest/confirm",
+        "/digest/manage",
+        "/digest/pause",
+        "/digest/resume",
+        "/digest/test",
+        "/digest/admin/resume",
+        "/digest/admin/remove",
     ] {
         let foreign = [
             ("origin", "https://evil.example"),

@@ -21,6 +21,8 @@ async fn every_answer_carries_the_headers() {
         "/metrics",
         "/search?q=%22",
         "/api/suggest?q=gates",
+        "/subscribe",
+        "/digest/manage?token=none",
     ] {
         let answer = site.get(path).await;
         assert_eq!(answer.header("content-security-policy"), POLICY, "{path}");

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use maud::{Markup, html};
-use pressrun_catalog::{AuthorClaim, Comment, Report, Scope, VerdictReply};
+use pressrun_catalog::{AuthorClaim, Comment, Report, Role, Scope, VerdictReply};
 
 use super::change::reason_field;
 use super::{number_of, paper_of, place, readable, view};
@@ -47,6 +47,9 @@ async fn overview(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Res
     let body = html! {
         div.narrow.account {
             h1 { "Moderation" }
+            @if viewer.person.role >= Role::Administrator {
+                p { a href=(link::DIGEST) { "How the digest fares" } }
+            }
             (part("reports", "Reports", reports.is_empty(), reported(&site, &reports)))
             (part("claims", "Claims of authorship", claims.is_empty(), claimed(&claims)))
             (part("hidden", "Hidden comments", hidden.is_empty(), listed(&hidden)))

@@ -7,6 +7,7 @@ use pressrun_catalog::{ListPage, Neighbours, Period, Sort};
 use super::DAY_SORT;
 use crate::format::Format;
 use crate::number;
+use crate::pages::digest;
 use crate::site::Site;
 use crate::view::{Nav, Page, card, date, export, social};
 
@@ -37,7 +38,7 @@ impl List<'_> {
     pub(super) fn render(&self) -> Markup {
         let nav = if self.kind == Kind::Trending { Nav::Trending } else { Nav::Papers };
         let body = html! {
-            @if self.kind == Kind::Front { (invitation()) }
+            @if self.kind == Kind::Front { (digest::invitation()) }
             div.list-head {
                 div.titles {
                     h1 { (heading(self.kind, self.period)) }
@@ -60,6 +61,7 @@ impl List<'_> {
         let place = |format: Format| self.exported(format);
         let head = html! {
             (export::alternates(&title, place))
+            @if self.kind == Kind::Front { (digest::script()) }
             (social::list(self.base, &self.address(self.sort, self.found.page)))
         };
         Page::new(&title, nav, body).with_head(head).render()
@@ -260,15 +262,6 @@ fn path(period: &Period) -> String {
         Period::All => return "/papers/all".into(),
     };
     format!("/papers/{kind}/{period}")
-}
-
-fn invitation() -> Markup {
-    html! {
-        aside.invitation aria-label="E-mail" {
-            p { "Get trending papers in your email inbox!" }
-            a.button href="/subscribe" { "Subscribe" }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
 use maud::{Markup, html};
-use pressrun_catalog::{About, AuthorClaim, Constraint, Profile, Scope, Session, Token};
+use pressrun_catalog::{About, AuthorClaim, Constraint, Profile, Role, Scope, Session, Token};
 use serde_json::{Value, json};
 
 use super::sign_in::signed_out;
 use crate::edge::viewer::{SignedIn, Viewer};
+use crate::pages::digest;
 use crate::pages::form::Fields;
 use crate::site::{Shared, Site};
 use crate::view::{Nav, Page, date, link};
@@ -41,6 +42,7 @@ async fn page(site: &Site, viewer: &Viewer, new_token: Option<&str>) -> Result<R
     let tokens = site.catalog.tokens(person.id).await?;
     let mailed = site.catalog.wants_replies(person.id).await?;
     let claims = site.catalog.claims_of(person.id).await?;
+    let digest = digest_of(site, &person.email).await?;
     let body = html! {
         div.narrow.account {
             h1 { "Your account" }
@@ -67,8 +69,13 @@ async fn page(site: &Site, viewer: &Viewer, new_token: Option<&str>) -> Result<R
                     button.button { "Save" }
                 }
             }
-            @if viewer.moderates() { p { a href="/moderation" { "Moderation" } ", " a href="/curate" { "submitted papers" } } }
-            (mail_form(mailed))
+            @if viewer.moderates() {
+                p {
+                    a href="/moderation" { "Moderation" } ", " a href="/curate" { "submitted papers" }
+                    @if person.role >= Role::Administrator { ", " a href=(link::DIGEST) { "the digest" } }
+                }
+            }
+            (mail_form(mailed, digest.as_ref()))
             (claimed(&claims))
             section aria-labelledby="sessions" {
                 h2 #sessions { "Signed in" }
@@ -103,7 +110,7 @@ fn ending(handle: &str) -> Markup {
             h2 #end { "Delete the account" }
             form.stack method="post" action="/account/delete" {
                 p {
-                    "Your votes, library, comments, tokens and sessions go with it, at once and for good. "
+                    "Your votes, library, comments, papers by e-mail, tokens and sessions go with it, at once and for good. "
                     "Of a comment that somebody has answered the empty place stays."
                 }
                 label for="confirm" { "To confirm, type your short name, " code { (handle) } }
@@ -114,7 +121,12 @@ fn ending(handle: &str) -> Markup {
     }
 }
 
-fn mail_form(wanted: bool) -> Markup {
+/// The subscription of a person's address; whoever signs in has shown that it is theirs.
+async fn digest_of(site: &Site, email: &str) -> Result<Option<digest::Own>> {
+    digest::of(site, &email.parse().map_err(Error::of_form)?).await
+}
+
+fn mail_form(wanted: bool, digest: Option<&digest::Own>) -> Markup {
     html! {
         section aria-labelledby="mail" {
             h2 #mail { "Mail" }
@@ -124,6 +136,19 @@ fn mail_form(wanted: bool) -> Markup {
                     "Tell me when somebody answers or mentions me"
                 }
                 button.button.second { "Save what is mailed" }
+            }
+            @match digest {
+                Some(own) => {
+                    p {
+                        "Papers by e-mail come " (digest::schedule(&own.subscription.preferences.schedule))
+                        ": " (digest::topic(&own.subscription.preferences)) ". "
+                        a href=(own.manage) { "Change, pause or end it" }
+                    }
+                }
+                None => p {
+                    a href=(link::SUBSCRIBE) { "Get papers by e-mail" } ", on the days and about the subjects "
+                    "that you choose."
+                }
             }
         }
     }
@@ -315,6 +340,7 @@ async fn data(State(site): State<Shared>, SignedIn(viewer): SignedIn) -> Result<
         "votes": votes.iter().map(|(paper, at)| json!({ "paper": paper, "at": time(*at) }))
             .collect::<Vec<_>>(),
         "mail_replies": site.catalog.wants_replies(person.id).await?,
+        "digest": digest_of(&site, &person.email).await?.map(|own| own.json()),
         "discussion": said,
         "library": library.iter().map(|entry| json!({
             "paper": entry.paper, "state": entry.state.name(), "note": entry.note,

@@ -154,6 +154,9 @@ impl Found<'_> {
                             }
                         }
                         (self.pager())
+                        p.by-mail {
+                            a href=(link::subscribe_to(self.query.source().trim())) { "Get this by e-mail" }
+                        }
                         (export::links(|format| self.page.exported(format)))
                     }
                     @if let Some(facets) = &self.results.facets { (facets::beside(self.query, facets, total)) }
@@ -205,6 +208,11 @@ impl Found<'_> {
                     p {
                         "Without conditions: "
                         a href=(link::search(&words)) { (words) }
+                    }
+                }
+                p {
+                    a href=(link::subscribe_to(self.query.source().trim())) {
+                        "Get an e-mail when there is one"
                     }
                 }
                 p { "Fewer conditions find more, and so may other words. Other searches:" }
