@@ -4,8 +4,8 @@
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -101,8 +101,9 @@ impl Site {
             .expect("the program starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
-        assert!(line.contains("http://127.0.0.1:"), "unexpected first line: {line}");
-        Running(child)
+        let address = line.trim().rsplit("http://").next().unwrap_or_default().to_owned();
+        assert!(address.starts_with("127.0.0.1:"), "unexpected first line: {line}");
+        Running(child, address)
     }
 
     /// `pressrun digest ...`.
@@ -132,7 +133,25 @@ impl Site {
 }
 
 /// A running site; killed when dropped.
-struct Running(Child);
+struct Running(Child, String);
+
+impl Running {
+    /// Posts as a mail program does: no cookie, no origin, nothing but the form. The status.
+    fn one_click(&self, path: &str) -> u16 {
+        let form = "List-Unsubscribe=One-Click";
+        let mut stream = TcpStream::connect(&self.1).expect("the site listens");
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: papers.example.org\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        )
+        .expect("the request is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -300,4 +319,33 @@ fn letters_are_read_back_by_another_parser() {
     }
     let with_titles = letters.iter().filter(|l| l["text"].as_str().unwrap().contains("学习"));
     assert!(with_titles.count() >= 4);
+}
+
+#[test]
+fn one_click_in_the_mail_ends_the_subscription() {
+    let Some(site) = Site::new(2) else { return };
+    let server = MailServer::start(&site.python, 0, site.folder.path(), &["keep"]);
+    let url = "https://papers.example.org";
+    let running = site.serve(&["--smtp", &server.url(), "--public-url", url]);
+    until("both have the issue", || site.accepted().len() == 2);
+    let folder = site.folder.path().join("messages");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let message = std::fs::read_to_string(&files[0]).unwrap();
+    let link = message.lines().find_map(|line| {
+        line.strip_prefix("List-Unsubscribe: <https://papers.example.org")?.strip_suffix('>')
+    });
+    let link = link.unwrap_or_else(|| panic!("{message}"));
+    // A changed digit is nobody's token.
+    let changed = match link.strip_suffix('0') {
+        Some(rest) => format!("{rest}1"),
+        None => format!("{}0", &link[..link.len() - 1]),
+    };
+    assert_eq!(running.one_click(&changed), 410);
+    assert_eq!(site.status()["subscriptions"]["active"], 2);
+    assert_eq!(running.one_click(link), 200);
+    assert_eq!(site.status()["subscriptions"]["active"], 1);
+    assert_eq!(running.one_click(link), 200);
+    assert_eq!(site.status()["subscriptions"]["active"], 1);
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::bench::{Server, data, program};
+use crate::bench::{Server, data};
 use crate::shell::{output, run};
 
 /// Seconds until the issues are due, once the site is ready.

@@ -208,7 +208,7 @@ impl Editor {
         if !query.is_empty() && !pool.topics.contains_key(query) {
             let found = self.topics.of(query, &pool.papers).await;
             let found = found.inspect_err(|error| {
-                tracing::error!(query, error, "a saved search could not be asked")
+                tracing::warn!(query, error, "a saved search could not be asked")
             });
             pool.topics.insert(query.clone(), found.ok());
         }

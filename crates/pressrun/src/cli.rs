@@ -224,7 +224,7 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["query", "min_votes", "most", "frequency"])]
     pub to: Option<String>,
     /// Papers that a search finds.
-    #[arg(long, default_value = "", value_name = "SEARCH")]
+    #[arg(long, default_value = "", value_name = "SEARCH", allow_hyphen_values = true)]
     pub query: String,
     /// Papers with so many votes at least.
     #[arg(long, default_value_t = 0, value_name = "N")]

@@ -30,6 +30,10 @@ impl Topics for SavedSearches {
                 tracing::warn!(query, "a saved search cannot be read any more");
                 return Ok(HashSet::new());
             };
+            // The index follows the catalogue: right after a start, or an import, it may be behind.
+            if let Some(missing) = papers.iter().find(|paper| !self.search.index().has(&paper.id)) {
+                return Err(format!("paper `{}` is not in the search index yet", missing.id).into());
+            }
             let mut found = HashSet::new();
             // So many at once that all of them can be found.
             for papers in papers.chunks(Results::MOST) {

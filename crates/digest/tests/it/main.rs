@@ -3,6 +3,7 @@
 mod editor;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use pressrun_catalog::{Catalog, NewMail};
 use pressrun_digest::{Outbox, Transport};
@@ -66,4 +67,37 @@ async fn what_cannot_be_written_waits() {
     assert!(error.to_string().contains("mail"), "{error}");
     let counts = catalog.mail_counts().await.unwrap();
     assert_eq!((counts.composed, counts.accepted, counts.failed), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn no_more_mails_a_minute_than_are_allowed() {
+    let catalog = Catalog::in_memory().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..5 {
+        catalog.add_mail(&mail(number)).await.unwrap();
+    }
+    let begun = Instant::now();
+    // Ten a second: the first at once, the fifth after four tenths.
+    outbox(&catalog, folder.path()).with_rate(600).send_due().await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert_eq!(files(folder.path()).len(), 5);
+}
+
+#[tokio::test]
+async fn an_outbox_that_is_told_to_stop_gives_back_what_waits_for_its_turn() {
+    let catalog = Catalog::in_memory().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..5 {
+        catalog.add_mail(&mail(number)).await.unwrap();
+    }
+    // One a minute: the first goes at once.
+    let outbox = outbox(&catalog, folder.path()).with_rate(1);
+    let sent = async {
+        while !files(folder.path()).iter().any(|name| name.ends_with(".eml")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    outbox.run(sent).await;
+    let counts = catalog.mail_counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.composed, counts.claimed), (1, 4, 0));
 }

@@ -188,6 +188,11 @@ impl Index {
         self.snapshot().revision
     }
 
+    /// Whether a paper can be found.
+    pub fn has(&self, id: &str) -> bool {
+        self.snapshot().shelf.number(id).is_some()
+    }
+
     /// Papers that can be found.
     pub fn len(&self) -> usize {
         self.snapshot().shelf.count()

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use pressrun_catalog::{Delivery, Frequency, Preferences, Subscription};
-use pressrun_digest::Editor;
+use pressrun_catalog::{
+    Delivery, Frequency, ListQuery, NewPaper, Paper, Preferences, Subscription,
+};
+use pressrun_digest::{Editor, Topics as _};
 use pressrun_web::SavedSearches;
 
 use super::{mail, subscribed};
@@ -178,4 +180,44 @@ async fn what_cannot_be_delivered_is_suspended_and_goes_on_by_a_button() {
     assert!(site.page(answer.header("location")).await.contains("Papers come again."));
     let now = now_of(&site, &ada).await;
     assert!(now.suspended_at.is_none() && now.next_at.is_some());
+}
+
+#[tokio::test]
+async fn a_topic_is_what_has_every_word() {
+    let site = TestSite::new().await;
+    let paper = |title: &str, summary: &str| NewPaper {
+        title: title.into(),
+        summary: summary.into(),
+        ..NewPaper::default()
+    };
+    let papers = [
+        paper("Gates for a mixture of experts", "They open."),
+        paper("An expert's view on gates", "Nothing is mixed."),
+        paper("Diffusion", "Of the experts in mixtures, and of gates."),
+    ];
+    site.catalog.upsert(&papers).await.unwrap();
+    let pool = site.catalog.list(&ListQuery::default()).await.unwrap().papers;
+    // Without those of the test site itself.
+    let own = |paper: &Paper| papers.iter().any(|own| own.title == paper.title);
+    let pool: Vec<Arc<Paper>> = pool.into_iter().filter(own).map(Arc::new).collect();
+    let topics = SavedSearches::new(site.search.clone(), site.library.clone());
+    // Before the index has them all, nobody can tell.
+    assert!(topics.of("gates", &pool).await.is_err());
+    site.index().await;
+    for (query, expected) in [
+        ("gates", 3),
+        ("mixture of experts", 2),
+        ("\"mixture of experts\"", 1),
+        ("gates -diffusion", 2),
+        ("-diffusion", 2),
+        ("gates nowhere", 0),
+        ("has:code", 0),
+        // What cannot be read finds nothing, and does not hold up the issue.
+        ("year:x", 0),
+    ] {
+        let found = topics.of(query, &pool).await.unwrap();
+        assert_eq!(found.len(), expected, "{query}: {found:?}");
+    }
+    // Papers outside the pool are not found.
+    assert_eq!(topics.of("gates", &pool[..1]).await.unwrap().len(), 1);
 }
