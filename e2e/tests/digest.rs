@@ -192,7 +192,7 @@ fn killed_ten_times_nobody_misses_an_issue() {
     for kill in 0..KILLS {
         let running = site.serve(&arguments);
         // Other moments at every run of the test, from before the first issue to the middle of sending.
-        let moment = u64::from(begun.elapsed().subsec_nanos() / 1000 % 900);
+        let moment = u64::from(begun.elapsed().subsec_micros() % 900);
         std::thread::sleep(Duration::from_millis(100 + moment));
         drop(running);
         println!("killed {kill} after {moment} ms: {} served", site.accepted().len());
