@@ -56,7 +56,7 @@ const SETTINGS: &str = "PRAGMA page_size = 8192; PRAGMA foreign_keys = ON; \
 /// Settings of the writer. The log is brought home every 64 MiB and not every 4, because an import
 /// touches the same index pages again and again, and each is then written home once.
 const WRITER: &str = "PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 67108864; \
-     PRAGMA cache_size = -65536;";
+     PRAGMA cache_size = -49152;";
 
 /// The pools of one database file: many readers, one writer.
 ///

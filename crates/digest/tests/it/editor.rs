@@ -6,12 +6,12 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _};
 use pressrun_catalog::{
-    Catalog, Frequency, Issue, NewMail, NewPaper, NoPapers, Paper, Preferences, Role, Schedule,
-    Subscription,
+    Catalog, Delivery, Frequency, Issue, NewMail, NewPaper, NoPapers, Paper, Preferences, Role,
+    Schedule, Subscription,
 };
-use pressrun_digest::{Content, Editor, Found, Topics};
+use pressrun_digest::{Content, Editor, Found, Publisher, Topics};
 
-use crate::{files, outbox};
+use crate::{SITE, files, outbox};
 
 /// Finds papers whose title has the word; cannot answer `broken`.
 #[derive(Debug)]
@@ -279,4 +279,52 @@ async fn an_issue_and_a_test_become_letters() {
     assert_eq!(sample.papers.len(), 2);
     let letter = outbox.preview(&ada, &sample).await.unwrap();
     assert!(letter.text.contains("On gates that open"));
+}
+
+#[tokio::test]
+async fn a_publisher_publishes_and_tells_of_suspensions() {
+    let desk = Desk::new().await;
+    let now = Timestamp::now();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    desk.list(today.saturating_sub(1.days()), &["alpha"]).await;
+    let ada = desk.subscribe("ada@example.org", &wishes(), now - 48.hours()).await;
+    let max = desk.subscribe("max@example.org", &wishes(), now - 48.hours()).await;
+    // Three issues of his were refused.
+    let mut due = max.clone();
+    for round in 0..3 {
+        let at = due.next_at.unwrap() + (24 * round).hours();
+        desk.editor.publish_due(at).await.unwrap();
+        while let Some(mail) = desk.catalog.claim_mail().await.unwrap() {
+            let refused = mail.recipient == max.email;
+            let delivery = match refused {
+                true => Delivery::Failed("550 nobody".into()),
+                false => Delivery::Accepted("250 ok".into()),
+            };
+            desk.catalog.exchange_mails(&[(mail.id, delivery)], 0).await.unwrap();
+        }
+        due = desk.catalog.subscription(max.id).await.unwrap().unwrap();
+        if due.suspended_at.is_some() {
+            break;
+        }
+        let papers = format!("more {round}");
+        desk.list(today.saturating_sub(1.days()), &[papers.as_str()]).await;
+        let saved = desk.catalog.save_subscription(max.id, &wishes(), at).await.unwrap();
+        due = saved.unwrap();
+    }
+    assert!(due.suspended_at.is_some());
+    let root = "root@example.org".parse().unwrap();
+    desk.catalog.add_person(&root, Role::Administrator).await.unwrap();
+    let publisher = Publisher::new(desk.catalog.clone(), desk.editor.clone(), SITE);
+    let told = async {
+        while desk.catalog.unsent_mails().await.unwrap().composed == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    publisher.run(told).await;
+    let mail = desk.catalog.claim_mail().await.unwrap().unwrap();
+    assert_eq!((mail.kind.as_str(), &mail.recipient), ("digest-suspended", &root));
+    assert_eq!(mail.subject, "1 subscription was suspended");
+    assert!(mail.body.contains("max@example.org"), "{}", mail.body);
+    assert!(mail.body.contains(&format!("{SITE}/digest/admin")), "{}", mail.body);
+    assert!(!mail.body.contains(ada.email.as_str()), "{}", mail.body);
 }
