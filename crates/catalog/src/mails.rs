@@ -98,8 +98,9 @@ pub struct FailedMail {
     pub answer: String,
 }
 
-/// How long a sender that says nothing keeps a mail.
-const CLAIM: Duration = Duration::from_secs(300);
+/// How long a sender that says nothing keeps a mail: longer than a mail can be under way, with a server
+/// that answers at the last moment each time and a rate that lets one mail go a minute.
+const CLAIM: Duration = Duration::from_secs(6 * 3600);
 
 pub(crate) async fn add(
     transaction: &mut Transaction<'_, Any>,
@@ -135,7 +136,7 @@ impl Catalog {
         Ok(id)
     }
 
-    /// Takes the mail that is due longest, if there is one: for five minutes nobody else gets it.
+    /// Takes the mail that is due longest, if there is one: for six hours nobody else gets it.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) if the database cannot be written.
@@ -145,7 +146,7 @@ impl Catalog {
 
     /// Notes what became of mails and takes others, at most `more`, in one transaction: what a sender
     /// has in its hands and has not noted is never more than what it takes at once. What somebody waits
-    /// for comes first, then the longest due. For five minutes nobody else gets them.
+    /// for comes first, then the longest due. For six hours nobody else gets them.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) if the database cannot be written; nothing is noted

@@ -6,6 +6,7 @@
 //! there are connections. These go out again, with the same `Message-ID`; no other does, and none is
 //! lost.
 
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -214,6 +215,10 @@ impl Outbox {
             work.dry_until = Some(Instant::now() + EVERY);
         }
         for mail in mails {
+            // A clock that leaps can end a claim while the mail is under way.
+            if !work.ids.insert(mail.id) {
+                continue;
+            }
             let connection = work.free.pop().flatten();
             let (outbox, halt) = (self.clone(), work.halt.subscribe());
             work.under_way.spawn(async move { outbox.send(mail, connection, halt).await });
@@ -225,8 +230,12 @@ impl Outbox {
         let Some(back) = back else {
             // The task panicked: its mail is claimed until its time is over.
             work.free.push(None);
+            if work.under_way.is_empty() {
+                work.ids.clear();
+            }
             return;
         };
+        work.ids.remove(&back.mail);
         work.free.push(back.connection);
         match back.down {
             None => (work.failures, work.down) = (0, None),
@@ -318,6 +327,8 @@ impl Outbox {
 /// What is under way.
 struct Work {
     under_way: JoinSet<Back>,
+    /// Their numbers.
+    ids: HashSet<i64>,
     /// Connections that have no mail; `None` where none is open.
     free: Vec<Option<AsyncSmtpConnection>>,
     /// What came back and is not written down.
@@ -336,6 +347,7 @@ impl Work {
     fn new(connections: usize) -> Self {
         Self {
             under_way: JoinSet::new(),
+            ids: HashSet::new(),
             free: (0..connections).map(|_| None).collect(),
             back: Vec::new(),
             dry_until: None,

@@ -38,8 +38,12 @@ impl Publisher {
         let mut looks = 0;
         loop {
             let look = async {
-                if let Err(error) = self.look(looks).await {
-                    tracing::error!(%error, "the digest could not be published");
+                // As a task of its own: one that panics over something unforeseen ends only itself.
+                let publisher = self.clone();
+                match tokio::spawn(async move { publisher.look(looks).await }).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%error, "the digest could not be published"),
+                    Err(error) => tracing::error!(%error, "publishing the digest broke off"),
                 }
                 tokio::time::sleep(EVERY).await;
             };
