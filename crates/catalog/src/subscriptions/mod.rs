@@ -16,7 +16,7 @@ pub use self::schedule::{Frequency, Schedule, Slot};
 pub use self::token::{Purpose, SigningKey};
 use crate::mails::add as add_mail;
 use crate::people::random_id;
-use crate::sql::{after, count, day, moment, now};
+use crate::sql::{after, count, day, micros, moment, now};
 use crate::{Catalog, Email, Error, NewMail, Result};
 
 /// How long an address that nobody confirmed is kept.
@@ -87,6 +87,8 @@ pub struct Subscription {
     pub preferences: Preferences,
     /// When somebody first asked for it.
     pub created_at: Timestamp,
+    /// When its address was last sent a mail because somebody asked for it.
+    pub asked_at: Timestamp,
     /// When the address was confirmed; `None` until then.
     pub confirmed_at: Option<Timestamp>,
     /// The day before which nothing is sent.
@@ -113,7 +115,7 @@ pub struct SubscriptionCounts {
 }
 
 const COLUMNS: &str = "id, email, hour, zone, frequency, query, min_votes, most, send_empty, \
-     created_at, confirmed_at, paused_until, next_at, suspended_at, failures";
+     created_at, confirmed_at, paused_until, next_at, suspended_at, failures, asked_at";
 
 fn subscription(row: &AnyRow) -> Result<Subscription> {
     let optional = |column: usize| -> Result<Option<Timestamp>> {
@@ -134,6 +136,7 @@ fn subscription(row: &AnyRow) -> Result<Subscription> {
             send_empty: row.try_get::<i64, _>(8)? != 0,
         },
         created_at: moment(row.try_get(9)?),
+        asked_at: moment(row.try_get(15)?),
         confirmed_at: optional(10)?,
         paused_until: day(row, 11)?,
         next_at: optional(12)?,
@@ -143,6 +146,12 @@ fn subscription(row: &AnyRow) -> Result<Subscription> {
 }
 
 impl Subscription {
+    /// Whether nobody confirmed it in time: its link is over.
+    pub fn is_forgotten(&self, now: Timestamp) -> bool {
+        let asked = self.asked_at.as_microsecond();
+        self.confirmed_at.is_none() && asked < now.as_microsecond() - micros(CONFIRM_LIFE)
+    }
+
     /// When the next issue is due, as reckoned anew.
     fn reckon(&self, now: Timestamp) -> Option<Timestamp> {
         if self.confirmed_at.is_none() || self.suspended_at.is_some() {
@@ -226,7 +235,7 @@ impl Catalog {
         id: i64,
         now: Timestamp,
     ) -> Result<Option<Subscription>> {
-        let oldest = now.as_microsecond() - crate::sql::micros(CONFIRM_LIFE);
+        let oldest = now.as_microsecond() - micros(CONFIRM_LIFE);
         let Some((mut transaction, known)) = self.to_change(id).await? else { return Ok(None) };
         if known.confirmed_at.is_none() {
             let sql = "UPDATE subscriptions SET confirmed_at = $1 WHERE id = $2 AND asked_at >= $3";
@@ -467,7 +476,7 @@ impl Catalog {
         for (sql, before) in [
             (
                 "DELETE FROM subscriptions WHERE confirmed_at IS NULL AND asked_at < $1",
-                now - crate::sql::micros(CONFIRM_LIFE),
+                now - micros(CONFIRM_LIFE),
             ),
             // Well beyond the lists from which any issue takes its papers.
             ("DELETE FROM issues WHERE due_at < $1", now - 60 * DAY),

@@ -98,6 +98,8 @@ async fn an_address_that_nobody_confirms_is_forgotten() {
     let later = Timestamp::now() + SignedDuration::from_hours(49);
     ask(&catalog, "ada@example.org", &Preferences::default()).await;
     let id = number(&catalog).await;
+    let open = catalog.subscription(id).await.unwrap().unwrap();
+    assert!(open.is_forgotten(later) && !open.is_forgotten(Timestamp::now()));
     assert_eq!(catalog.confirm_subscription(id, later).await.unwrap(), None);
     catalog.forget_old_mail(later).await.unwrap();
     assert_eq!(catalog.subscription(id).await.unwrap(), None);

@@ -123,6 +123,7 @@ fn sample(args: &PreviewArgs, now: Timestamp) -> Result<Subscription> {
         email: "reader@localhost".parse()?,
         preferences,
         created_at: now,
+        asked_at: now,
         confirmed_at: Some(now),
         paused_until: None,
         next_at: None,

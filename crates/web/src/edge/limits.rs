@@ -15,6 +15,9 @@ const TIDIED: u32 = 1024;
 pub(crate) struct Limits {
     /// Mails to one address: 5 at once, then one in ten minutes.
     mails: DefaultKeyedRateLimiter<String>,
+    /// Mails of the digest that one address is sent because somebody asked: 5 at once, then one in ten
+    /// minutes. Apart from those to sign in, so that nobody is kept from signing in by it.
+    digests: DefaultKeyedRateLimiter<String>,
     /// Mails asked for from one network: 20 at once, then one a minute.
     networks: DefaultKeyedRateLimiter<u128>,
     /// Votes, edits and the like of one person: 60 at once, then two a second.
@@ -30,6 +33,7 @@ impl Limits {
     pub(crate) fn new() -> Self {
         Self {
             mails: DefaultKeyedRateLimiter::keyed(quota(5, 600.0)),
+            digests: DefaultKeyedRateLimiter::keyed(quota(5, 600.0)),
             networks: DefaultKeyedRateLimiter::keyed(quota(20, 60.0)),
             people: DefaultKeyedRateLimiter::keyed(quota(60, 0.5)),
             look_ups: DefaultKeyedRateLimiter::keyed(quota(10, 30.0)),
@@ -42,6 +46,12 @@ impl Limits {
     pub(crate) fn mail_to(&self, address: &str) -> bool {
         self.tidy();
         self.mails.check_key(&address.to_owned()).is_ok()
+    }
+
+    /// Whether one more mail about the digest may go to that address.
+    pub(crate) fn digest_to(&self, address: &str) -> bool {
+        self.tidy();
+        self.digests.check_key(&address.to_owned()).is_ok()
     }
 
     /// One more mail asked for from there.
@@ -84,6 +94,7 @@ impl Limits {
     fn tidy(&self) {
         if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDIED) {
             self.mails.retain_recent();
+            self.digests.retain_recent();
             self.networks.retain_recent();
             self.people.retain_recent();
             self.look_ups.retain_recent();
@@ -130,6 +141,8 @@ mod tests {
         assert!(from("::ffff:192.0.2.7").is_err());
         assert!((0..5).all(|_| limits.mail_to("a@example.org")));
         assert!(!limits.mail_to("a@example.org") && limits.mail_to("b@example.org"));
+        assert!((0..5).all(|_| limits.digest_to("a@example.org")));
+        assert!(!limits.digest_to("a@example.org"));
         assert!((0..60).all(|_| limits.act(1).is_ok()));
         assert!(limits.act(1).is_err() && limits.act(2).is_ok());
         assert!((0..10).all(|_| limits.comment(1).is_ok()));

@@ -24,6 +24,9 @@ async fn page(State(site): State<Shared>, Query(pairs): Query<Pairs>) -> Result<
     let params = Params(pairs);
     let token = params.value("token").unwrap_or_default();
     let subscription = super::subscription(&site, Purpose::Confirm, token).await?;
+    if subscription.is_forgotten(Timestamp::now()) {
+        return Err(Error::DigestLink);
+    }
     let preferences = &subscription.preferences;
     let body = html! {
         div.narrow {

@@ -77,7 +77,7 @@ async fn subscribe(
     let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     site.limits.mail_from(from)?;
     // Of the address's own limit nothing is said: nobody is to learn what others asked for.
-    if site.limits.mail_to(email.as_str()) {
+    if site.limits.digest_to(email.as_str()) {
         let key = site.catalog.signing_key().await?;
         let base = site.settings.fixed_url();
         let asked = site

@@ -130,7 +130,7 @@ async fn resume(State(site): State<Shared>, fields: Fields) -> Result<Redirect> 
 
 async fn test(State(site): State<Shared>, fields: Fields) -> Result<Redirect> {
     let subscription = acting(&site, &fields).await?;
-    if !site.limits.mail_to(subscription.email.as_str()) {
+    if !site.limits.digest_to(subscription.email.as_str()) {
         return Err(Error::TooOften);
     }
     site.editor.send_test(&subscription, Timestamp::now()).await.map_err(|error| match error {
