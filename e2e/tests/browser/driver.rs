@@ -83,9 +83,30 @@ pub async fn wait_for(browser: &WebDriver, selector: &str) -> WebDriverResult<We
     query.wait(PATIENCE, Duration::from_millis(50)).first().await
 }
 
-/// The text of an element, once it is there.
+/// The text of an element, once it is there. A page that comes anew between finding and reading is looked
+/// at again.
 pub async fn text_of(browser: &WebDriver, selector: &str) -> WebDriverResult<String> {
-    wait_for(browser, selector).await?.text().await
+    let started = tokio::time::Instant::now();
+    loop {
+        match wait_for(browser, selector).await?.text().await {
+            Err(error)
+                if error.to_string().contains("stale element") && started.elapsed() < PATIENCE => {}
+            read => return read,
+        }
+    }
+}
+
+/// Waits until an element has a text; other texts are those of a page that is about to go.
+pub async fn wait_for_text(browser: &WebDriver, selector: &str, text: &str) -> WebDriverResult<()> {
+    let started = tokio::time::Instant::now();
+    loop {
+        let read = text_of(browser, selector).await?;
+        if read.contains(text) {
+            return Ok(());
+        }
+        assert!(started.elapsed() < PATIENCE, "`{selector}` says `{read}`, and not `{text}`");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// The path and query of the address.

@@ -1,12 +1,11 @@
 //! A library and what belongs in it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use thirtyfour::prelude::*;
 
-use crate::driver::{Driver, browser, look, sign_in, text_of, wait_for};
-use crate::server::{self, PATIENCE, Server};
+use crate::driver::{Driver, browser, look, sign_in, text_of, wait_for, wait_for_text};
+use crate::server::{self, Server};
 
 #[tokio::test]
 async fn a_reader_keeps_papers_and_gets_more_like_them() -> WebDriverResult<()> {
@@ -29,8 +28,7 @@ async fn journey(browser: &WebDriver, server: &Server, data: &Path) -> WebDriver
 
     // By the keyboard: a state, two tags, a note.
     wait_for(browser, "#library button[value=later]").await?.send_keys(Key::Enter + "").await?;
-    let pressed = wait_for(browser, "#library button[aria-pressed=true]").await?;
-    assert_eq!(pressed.text().await?, "Later");
+    wait_for_text(browser, "#library button[aria-pressed=true]", "Later").await?;
     let tags = wait_for(browser, "#library input[name=tags]").await?;
     tags.send_keys("Mixture of Experts, to read" + Key::Enter).await?;
     let chips = text_of(browser, "#library .chips").await?;
@@ -42,8 +40,7 @@ async fn journey(browser: &WebDriver, server: &Server, data: &Path) -> WebDriver
     // Read, by the pointer. The page comes anew: only on it the former button is not pressed.
     wait_for(browser, "#library button[value=done]").await?.click().await?;
     wait_for(browser, "#library button[value=later]").await?;
-    let done = wait_for(browser, "#library button[aria-pressed=true]").await?;
-    assert_eq!(done.text().await?, "Read");
+    wait_for_text(browser, "#library button[aria-pressed=true]", "Read").await?;
 
     // The library, and a word of the note within it.
     browser.find(By::Css("header nav a[href='/library']")).await?.click().await?;
@@ -51,19 +48,15 @@ async fn journey(browser: &WebDriver, server: &Server, data: &Path) -> WebDriver
     let field =
         wait_for(browser, "form[role=search][action='/library'] input[type=search]").await?;
     field.send_keys("grace" + Key::Enter).await?;
-    let card = text_of(browser, ".own li").await?;
-    assert!(card.contains("Found in your note.") && card.contains("EvoMoE"), "{card}");
+    wait_for_text(browser, ".own li", "Found in your note.").await?;
+    wait_for_text(browser, ".own li", "EvoMoE").await?;
 
     // Something like it that is not there yet; what is not wanted is gone at once.
     browser.goto(at("/recommended")).await?;
     let first = text_of(browser, ".card h2").await?;
     assert!(!first.contains("EvoMoE") && text_of(browser, ".why").await?.contains("Why: "));
     wait_for(browser, "button[value=not-for-me]").await?.click().await?;
-    let started = tokio::time::Instant::now();
-    while !text_of(browser, ".model").await?.contains("1 paper not for you") {
-        assert!(started.elapsed() < PATIENCE, "the no is not taken in");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    wait_for_text(browser, ".model", "1 paper not for you").await?;
     assert_ne!(text_of(browser, ".card h2").await?, first);
     assert!(!text_of(browser, ".own").await?.contains(&first));
 
