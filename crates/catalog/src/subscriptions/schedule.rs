@@ -21,31 +21,42 @@ pub enum Frequency {
     Weekly(Weekday),
 }
 
-/// Names of the days, from Monday.
-const WEEKDAYS: [(Weekday, &str); 7] = [
-    (Weekday::Monday, "monday"),
-    (Weekday::Tuesday, "tuesday"),
-    (Weekday::Wednesday, "wednesday"),
-    (Weekday::Thursday, "thursday"),
-    (Weekday::Friday, "friday"),
-    (Weekday::Saturday, "saturday"),
-    (Weekday::Sunday, "sunday"),
+/// The days from Monday, with their names and how they are said.
+const WEEKDAYS: [(Weekday, &str, &str); 7] = [
+    (Weekday::Monday, "monday", "on Mondays"),
+    (Weekday::Tuesday, "tuesday", "on Tuesdays"),
+    (Weekday::Wednesday, "wednesday", "on Wednesdays"),
+    (Weekday::Thursday, "thursday", "on Thursdays"),
+    (Weekday::Friday, "friday", "on Fridays"),
+    (Weekday::Saturday, "saturday", "on Saturdays"),
+    (Weekday::Sunday, "sunday", "on Sundays"),
 ];
 
 impl Frequency {
     /// All of them: every day, weekdays, then the days of the week from Monday.
     pub fn all() -> impl Iterator<Item = Self> {
-        let weekly = WEEKDAYS.into_iter().map(|(day, _)| Self::Weekly(day));
+        let weekly = WEEKDAYS.into_iter().map(|(day, ..)| Self::Weekly(day));
         [Self::EveryDay, Self::Weekdays].into_iter().chain(weekly)
     }
 
     /// The name in forms and in the database: `every-day`, `weekdays`, or a day of the week.
     pub fn name(self) -> &'static str {
+        self.named().0
+    }
+
+    /// As people say it: `every day`, `on weekdays`, `on Mondays`.
+    pub fn words(self) -> &'static str {
+        self.named().1
+    }
+
+    fn named(self) -> (&'static str, &'static str) {
         match self {
-            Self::EveryDay => "every-day",
-            Self::Weekdays => "weekdays",
+            Self::EveryDay => ("every-day", "every day"),
+            Self::Weekdays => ("weekdays", "on weekdays"),
             Self::Weekly(on) => {
-                WEEKDAYS.into_iter().find(|(day, _)| *day == on).map_or("monday", |(_, name)| name)
+                let at = usize::from(on.to_monday_zero_offset().unsigned_abs());
+                let (_, name, words) = WEEKDAYS[at];
+                (name, words)
             }
         }
     }
@@ -272,6 +283,9 @@ mod tests {
         for frequency in Frequency::all() {
             assert_eq!(frequency.name().parse::<Frequency>().unwrap(), frequency);
         }
+        let words: Vec<&str> = Frequency::all().map(Frequency::words).collect();
+        assert_eq!(words[..4], ["every day", "on weekdays", "on Mondays", "on Tuesdays"]);
+        assert_eq!(words[8], "on Sundays");
         assert!("daily".parse::<Frequency>().is_err());
         let of =
             |hour, zone: &str| Schedule { frequency: Frequency::EveryDay, hour, zone: zone.into() };

@@ -1,7 +1,6 @@
 //! What a letter says, in the order in which its two parts say it.
 
-use jiff::civil::Weekday;
-use pressrun_catalog::{Frequency, NoPapers, Preferences};
+use pressrun_catalog::{NoPapers, Preferences};
 
 use super::entry::{Entry, entry};
 use super::none::none;
@@ -132,19 +131,9 @@ fn notices(edition: &Edition) -> Vec<String> {
 /// What the subscriber asked for.
 fn about(preferences: &Preferences) -> String {
     let schedule = &preferences.schedule;
-    let days = match schedule.frequency {
-        Frequency::EveryDay => "every day",
-        Frequency::Weekdays => "on weekdays",
-        Frequency::Weekly(Weekday::Monday) => "on Mondays",
-        Frequency::Weekly(Weekday::Tuesday) => "on Tuesdays",
-        Frequency::Weekly(Weekday::Wednesday) => "on Wednesdays",
-        Frequency::Weekly(Weekday::Thursday) => "on Thursdays",
-        Frequency::Weekly(Weekday::Friday) => "on Fridays",
-        Frequency::Weekly(Weekday::Saturday) => "on Saturdays",
-        Frequency::Weekly(Weekday::Sunday) => "on Sundays",
-    };
     let mut out = format!(
-        "Your digest, {days} at {:02}:00 {}: at most {} from the lists of {} days",
+        "Your digest, {} at {:02}:00 {}: at most {} from the lists of {} days",
+        schedule.frequency.words(),
         schedule.hour,
         zone(preferences),
         counted(i64::from(preferences.most), "paper", "papers"),
@@ -165,6 +154,9 @@ fn about(preferences: &Preferences) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::Weekday;
+    use pressrun_catalog::Frequency;
+
     use super::super::sample;
     use super::*;
 

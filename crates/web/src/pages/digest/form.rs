@@ -8,7 +8,6 @@ use maud::{Markup, html};
 use pressrun_catalog::{Email, Frequency, Preferences, Schedule};
 use pressrun_search::query::Query;
 
-use super::words;
 use crate::Error;
 use crate::assets;
 use crate::edge::viewer;
@@ -199,7 +198,7 @@ impl Typed {
                 (select(FREQUENCY, "Days", problems, false, html! {
                     @for frequency in Frequency::all() {
                         option value=(frequency) selected[frequency.name() == self.frequency] {
-                            (capital(words::frequency(frequency)))
+                            (capital(frequency.words()))
                         }
                     }
                 }))
@@ -358,7 +357,7 @@ pub(crate) fn invitation() -> Markup {
                 button.button { "Subscribe" }
             }
             p.fine {
-                (capital(words::frequency(usual.schedule.frequency))) " at "
+                (capital(usual.schedule.frequency.words())) " at "
                 (format!("{:02}:00", usual.schedule.hour)) " ("
                 span data-zone-name { (usual.schedule.zone) } "), at most " (usual.most) " papers. "
                 a href=(link::SUBSCRIBE) { "Choose day, hour, topic" }

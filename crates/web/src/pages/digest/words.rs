@@ -3,35 +3,14 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use maud::{Markup, html};
-use pressrun_catalog::{Frequency, NoPapers, Preferences, Schedule};
+use pressrun_catalog::{NoPapers, Preferences, Schedule};
 
 use crate::number;
 use crate::view::{date, link};
 
-/// `every day`, `on weekdays`, `on Mondays`.
-pub(super) fn frequency(frequency: Frequency) -> &'static str {
-    match frequency {
-        Frequency::EveryDay => "every day",
-        Frequency::Weekdays => "on weekdays",
-        Frequency::Weekly(day) => {
-            const DAYS: [&str; 7] = [
-                "on Mondays",
-                "on Tuesdays",
-                "on Wednesdays",
-                "on Thursdays",
-                "on Fridays",
-                "on Saturdays",
-                "on Sundays",
-            ];
-            let at = usize::from(day.to_monday_zero_offset().unsigned_abs());
-            DAYS.get(at).copied().unwrap_or("once a week")
-        }
-    }
-}
-
 /// `on weekdays at 07:00 (Europe/Vienna)`.
 pub(crate) fn schedule(schedule: &Schedule) -> String {
-    format!("{} at {:02}:00 ({})", frequency(schedule.frequency), schedule.hour, schedule.zone)
+    format!("{} at {:02}:00 ({})", schedule.frequency.words(), schedule.hour, schedule.zone)
 }
 
 /// Which papers come.
@@ -91,10 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frequencies_in_words() {
-        let words: Vec<&str> = Frequency::all().map(frequency).collect();
-        assert_eq!(words[..4], ["every day", "on weekdays", "on Mondays", "on Tuesdays"]);
-        assert_eq!(words[8], "on Sundays");
+    fn a_schedule_in_words() {
         assert_eq!(schedule(&Preferences::default().schedule), "on weekdays at 07:00 (UTC)");
     }
 }
