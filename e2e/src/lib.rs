@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod mail;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

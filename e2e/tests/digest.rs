@@ -4,60 +4,19 @@
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use pressrun_e2e::mail::{MailServer, accepted, script};
 use serde_json::Value;
 
-use server::{PATIENCE, program};
+use server::{PATIENCE, Server, program};
 
 /// What mails may be under way at once.
 const CONNECTIONS: usize = 8;
-
-/// The SMTP server; ends when dropped, because its standard input does.
-struct MailServer {
-    child: Child,
-    port: u16,
-}
-
-impl MailServer {
-    fn start(python: &Path, port: u16, folder: &Path, moods: &[&str]) -> Self {
-        let mut child = Command::new(python)
-            .arg(mail("server.py"))
-            .arg(port.to_string())
-            .arg(folder)
-            .args(moods)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("Python starts");
-        let mut line = String::new();
-        let mut lines = BufReader::new(child.stdout.take().expect("piped"));
-        lines.read_line(&mut line).expect("a line");
-        let port = line.trim().rsplit(' ').next().and_then(|port| port.parse().ok());
-        Self { child, port: port.unwrap_or_else(|| panic!("not ready: {line}")) }
-    }
-
-    fn url(&self) -> String {
-        format!("smtp://127.0.0.1:{}?tls=none", self.port)
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A script of `e2e/mail`.
-fn mail(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("mail").join(name)
-}
 
 /// A site's folder and what its mail server took over.
 struct Site {
@@ -72,7 +31,7 @@ impl Site {
         let site = Self { folder: tempfile::tempdir().expect("a folder"), python };
         // The site's own papers come in when it is first started.
         drop(site.serve(&["--smtp", "smtp://127.0.0.1:9?tls=none"]));
-        site.script(&mail("subscribe.py"), &[&subscriptions.to_string(), "0"]);
+        site.script(&script("subscribe.py"), &[&subscriptions.to_string(), "0"]);
         Some(site)
     }
 
@@ -88,22 +47,10 @@ impl Site {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Starts the site and waits for its address.
-    fn serve(&self, arguments: &[&str]) -> Running {
-        let mut child = Command::new(program())
-            .args(["serve", "--addr", "127.0.0.1:0", "--mail-first-wait", "1", "--data"])
-            .arg(self.data())
-            .args(arguments)
-            .env("PRESSRUN_LOG", "error")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
-        let address = line.trim().rsplit("http://").next().unwrap_or_default().to_owned();
-        assert!(address.starts_with("127.0.0.1:"), "unexpected first line: {line}");
-        Running(child, address)
+    /// Starts the site.
+    fn serve(&self, arguments: &[&str]) -> Server {
+        let arguments = [&["--mail-first-wait", "1"], arguments].concat();
+        Server::start_with(&self.data(), &arguments)
     }
 
     /// `pressrun digest ...`.
@@ -120,45 +67,24 @@ impl Site {
 
     /// What the mail server took over: message ids by address.
     fn accepted(&self) -> BTreeMap<String, Vec<String>> {
-        let text = std::fs::read_to_string(self.folder.path().join("accepted.jsonl"));
-        let mut accepted = BTreeMap::<String, Vec<String>>::new();
-        // The last line may be being written.
-        for line in text.unwrap_or_default().lines() {
-            let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
-            let text = |name: &str| line[name].as_str().expect("a text").to_owned();
-            accepted.entry(text("to")).or_default().push(text("id"));
-        }
-        accepted
+        accepted(self.folder.path())
     }
 }
 
-/// A running site; killed when dropped.
-struct Running(Child, String);
-
-impl Running {
-    /// Posts as a mail program does: no cookie, no origin, nothing but the form. The status.
-    fn one_click(&self, path: &str) -> u16 {
-        let form = "List-Unsubscribe=One-Click";
-        let mut stream = TcpStream::connect(&self.1).expect("the site listens");
-        write!(
-            stream,
-            "POST {path} HTTP/1.1\r\nHost: papers.example.org\r\nConnection: close\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-            form.len()
-        )
-        .expect("the request is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // SIGKILL: it has no time to tidy up.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Posts as a mail program does: no cookie, no origin, nothing but the form. The status.
+fn one_click(site: &Server, path: &str) -> u16 {
+    let form = "List-Unsubscribe=One-Click";
+    let mut stream = TcpStream::connect(&site.address).expect("the site listens");
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: papers.example.org\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    )
+    .expect("the request is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
 }
 
 fn until(what: &str, mut reached: impl FnMut() -> bool) {
@@ -247,7 +173,7 @@ fn encrypted_and_with_a_password_or_not_at_all() {
     let server = MailServer::start(&site.python, 0, own, &[&tls, "login=site:a secret"]);
     let authority = own.join("client.pem");
     let authority = authority.to_str().unwrap();
-    let port = server.port;
+    let port = server.port();
     let send = |url: &str, more: &[&str]| {
         let output = site.digest(&[&["send", "--smtp", url], more].concat());
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -289,16 +215,16 @@ base.commit()
 #[test]
 fn letters_are_read_back_by_another_parser() {
     let Some(site) = Site::new(6) else { return };
-    let script = site.folder.path().join("hostile.py");
-    std::fs::write(&script, HOSTILE).unwrap();
-    site.script(&script, &[]);
+    let hostile = site.folder.path().join("hostile.py");
+    std::fs::write(&hostile, HOSTILE).unwrap();
+    site.script(&hostile, &[]);
     let server = MailServer::start(&site.python, 0, site.folder.path(), &["keep"]);
     let url = "https://papers.example.org";
     let from = "Größe \"Papers\" <papers@example.org>";
     let sent = site.digest(&["send", "--smtp", &server.url(), "--url", url, "--mail-from", from]);
     assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
     let read = Command::new(&site.python)
-        .arg(mail("read.py"))
+        .arg(script("read.py"))
         .arg(site.folder.path().join("messages"))
         .arg(url)
         .output()
@@ -342,10 +268,10 @@ fn one_click_in_the_mail_ends_the_subscription() {
         Some(rest) => format!("{rest}1"),
         None => format!("{}0", &link[..link.len() - 1]),
     };
-    assert_eq!(running.one_click(&changed), 410);
+    assert_eq!(one_click(&running, &changed), 410);
     assert_eq!(site.status()["subscriptions"]["active"], 2);
-    assert_eq!(running.one_click(link), 200);
+    assert_eq!(one_click(&running, link), 200);
     assert_eq!(site.status()["subscriptions"]["active"], 1);
-    assert_eq!(running.one_click(link), 200);
+    assert_eq!(one_click(&running, link), 200);
     assert_eq!(site.status()["subscriptions"]["active"], 1);
 }

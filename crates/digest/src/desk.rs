@@ -88,23 +88,25 @@ impl Desk {
         Ok(letter::write(&edition))
     }
 
-    async fn link(&self, page: &str, purpose: Purpose, subscription: i64) -> Result<String> {
+    async fn token(&self, purpose: Purpose, subscription: i64) -> Result<String> {
         let key = self.key.get_or_try_init(|| self.catalog.signing_key()).await?;
-        let token = key.token(purpose, subscription);
+        Ok(key.token(purpose, subscription))
+    }
+
+    async fn link(&self, page: &str, purpose: Purpose, subscription: i64) -> Result<String> {
+        let token = self.token(purpose, subscription).await?;
         Ok(format!("{}/digest/{page}?token={token}", self.site))
     }
 
     /// One click needs a connection that nobody in between can read or change: elsewhere a mail to the
     /// sender's address asks whoever reads it.
     async fn list(&self, subscription: i64) -> Result<ListHead> {
-        let page = self.link("unsubscribe", Purpose::Unsubscribe, subscription).await?;
         let one_click = self.site.starts_with("https://");
-        let unsubscribe = match one_click {
-            true => page,
-            false => {
-                let token = page.rsplit('=').next().unwrap_or_default();
-                format!("mailto:{}?subject=unsubscribe%20{token}", self.from.address())
-            }
+        let unsubscribe = if one_click {
+            self.link("unsubscribe", Purpose::Unsubscribe, subscription).await?
+        } else {
+            let token = self.token(Purpose::Unsubscribe, subscription).await?;
+            format!("mailto:{}?subject=unsubscribe%20{token}", self.from.address())
         };
         let host = self.site.split("://").last().unwrap_or_default();
         let host = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);

@@ -106,38 +106,24 @@ impl Editor {
             if due.is_empty() {
                 break;
             }
-            let slots: Vec<(Subscription, Slot, Date)> = due
-                .into_iter()
-                .map(|due| (slot(&due, now), due))
-                .map(|((s, f), d)| (d, s, f))
-                .collect();
-            let ids: Vec<i64> = slots.iter().map(|(of, ..)| of.id).collect();
-            let days = slots.iter().map(|(_, slot, first)| (*first, slot.day));
-            let days = days.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-            let Some(days) = days else { break };
-            let pool = self.pool(&mut pool, days).await?;
-            let had = self.catalog.papers_had(&ids, days.0.saturating_sub(31.days())).await?;
-            let mut issues = Vec::with_capacity(slots.len());
-            for (of, slot, first) in &slots {
-                let none = HashSet::new();
+            let ids: Vec<i64> = due.iter().map(|of| of.id).collect();
+            let days: Vec<(Slot, Date)> = due.iter().map(|of| slot(of, now)).collect();
+            let whole = days.iter().map(|(slot, first)| (*first, slot.day));
+            let Some(whole) = whole.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { break };
+            let pool = self.pool(&mut pool, whole).await?;
+            let had = self.catalog.papers_had(&ids, whole.0.saturating_sub(LONGEST.days())).await?;
+            let none = HashSet::new();
+            let mut issues = Vec::with_capacity(due.len());
+            for (of, (slot, first)) in due.iter().zip(days) {
                 let had = had.get(&of.id).unwrap_or(&none);
-                let days = (*first, slot.day);
-                let Some(choice) = self.choose(pool, &of.preferences, days, had).await else {
+                let choice = self.choose(pool, &of.preferences, (first, slot.day), had).await;
+                let Some(choice) = choice else {
                     waiting.insert(of.id);
                     continue;
                 };
-                let sent = !choice.papers.is_empty() || of.preferences.send_empty;
-                all.silent += u64::from(!sent);
-                let content = Content::new(of.id, *slot, now, &choice);
-                issues.push(NewIssue {
-                    subscription: of.id,
-                    seen: of.next_at.unwrap_or(now),
-                    slot: *slot,
-                    papers: choice.papers,
-                    reason: choice.reason,
-                    body: sent.then(|| content.to_text()),
-                    next: of.preferences.schedule.next(now.max(slot.at), None).map(|slot| slot.at),
-                });
+                let issue = issue(of, slot, choice, now);
+                all.silent += u64::from(issue.body.is_none());
+                issues.push(issue);
             }
             let mails = self.catalog.publish(&issues, now).await?;
             self.counters.composed(mails);
@@ -239,6 +225,21 @@ impl Editor {
         }
         let reason = papers.is_empty().then_some(reason);
         Some(Choice { papers, reason })
+    }
+}
+
+/// The issue of a slot. One without papers is sent to who asked for it.
+fn issue(of: &Subscription, slot: Slot, choice: Choice, now: Timestamp) -> NewIssue {
+    let sent = !choice.papers.is_empty() || of.preferences.send_empty;
+    let body = sent.then(|| Content::new(of.id, slot, now, &choice).to_text());
+    NewIssue {
+        subscription: of.id,
+        seen: of.next_at.unwrap_or(now),
+        slot,
+        papers: choice.papers,
+        reason: choice.reason,
+        body,
+        next: of.preferences.schedule.next(now.max(slot.at), None).map(|slot| slot.at),
     }
 }
 

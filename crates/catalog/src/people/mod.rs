@@ -17,7 +17,7 @@ pub use self::sign_in::{LINK_LIFE, Link, SESSION_LIFE, Session};
 pub use self::tokens::{Scope, Token};
 pub use self::votes::Voted;
 
-pub(crate) use self::secret::random_id;
+pub(crate) use self::secret::{hex, random_id};
 
 use crate::discussion::remove_comments;
 use crate::sql::{moment, now};

@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use sqlx::Row as _;
 
+use crate::people::hex;
 use crate::{Catalog, Result, Secret};
 
 /// Bytes of a signature: nobody guesses 128 bits.
@@ -49,11 +50,7 @@ impl SigningKey {
     /// `HMAC-SHA256(key, purpose ":" number)`, the first 128 bits.
     pub fn token(&self, purpose: Purpose, subscription: i64) -> String {
         let signature = self.mac(purpose, subscription).finalize().into_bytes();
-        let mut token = format!("{subscription:x}-");
-        for byte in &signature[..BYTES] {
-            token.push_str(&format!("{byte:02x}"));
-        }
-        token
+        format!("{subscription:x}-{}", hex(&signature[..BYTES]))
     }
 
     /// The subscription that a token is of; `None` if this key did not sign it for this purpose. It

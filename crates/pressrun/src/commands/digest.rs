@@ -18,7 +18,9 @@ use serde_json::json;
 use super::search::{folder as search_folder, vectors};
 use super::serve::try_lock;
 use super::{catalog, library};
-use crate::cli::{DigestArgs, DigestCommand, EmbedderArgs, MailArgs, PreviewArgs, SendArgs};
+use crate::cli::{
+    DigestArgs, DigestCommand, EmbedderArgs, LettersArgs, MailArgs, PreviewArgs, SendArgs,
+};
 
 /// Mails that could not be delivered, as many as `status` shows.
 const SHOWN: u32 = 20;
@@ -83,9 +85,10 @@ async fn editor(
 }
 
 async fn preview(args: PreviewArgs) -> Result<()> {
-    let data = &args.site.data;
+    let LettersArgs { url, site, embedder, mail } = &args.letters;
+    let data = &site.data;
     let catalog = catalog(data).await?;
-    let (editor, _) = editor(&catalog, data, &args.embedder).await?;
+    let (editor, _) = editor(&catalog, data, embedder).await?;
     let now = Timestamp::now();
     let of = match &args.to {
         Some(address) => {
@@ -96,7 +99,7 @@ async fn preview(args: PreviewArgs) -> Result<()> {
         None => sample(&args, now)?,
     };
     let content = editor.sample(of.id, &of.preferences, now).await?;
-    let mail = outbox(&catalog, &args.mail, data, &args.url)?;
+    let mail = outbox(&catalog, mail, data, url)?;
     let letter = mail.outbox.preview(&of, &content).await?;
     if args.html {
         println!("{}", letter.html);
@@ -133,11 +136,12 @@ fn sample(args: &PreviewArgs, now: Timestamp) -> Result<Subscription> {
 }
 
 async fn send(args: SendArgs) -> Result<()> {
-    let data = &args.site.data;
+    let LettersArgs { url, site, embedder, mail } = &args.letters;
+    let data = &site.data;
     let catalog = catalog(data).await?;
     // Held until the end: a site that is started meanwhile would send the same mails.
     let lock = try_lock(data)?;
-    let (editor, search) = editor(&catalog, data, &args.embedder).await?;
+    let (editor, search) = editor(&catalog, data, embedder).await?;
     if lock.is_some() {
         search.catch_up(&catalog, None, &mut |_| {}).await.context("reading new papers")?;
     }
@@ -151,7 +155,7 @@ async fn send(args: SendArgs) -> Result<()> {
         println!("A site is running here; it sends the {} mails that wait.", before.unsent());
         return Ok(());
     }
-    let mail = outbox(&catalog, &args.mail, data, &args.url)?;
+    let mail = outbox(&catalog, mail, data, url)?;
     mail.outbox.send_due().await.with_context(|| format!("sending to {}", mail.whereto))?;
     let after = catalog.mail_counts().await?;
     println!(

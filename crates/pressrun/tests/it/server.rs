@@ -46,9 +46,15 @@ pub struct Answer {
 impl Server {
     /// Starts a server on this folder and waits for its address.
     pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(data: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(["serve", "--addr", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(arguments)
             .env("PRESSRUN_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
